@@ -1,0 +1,179 @@
+package directory
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Connection is one IdP as we know it.
+type Connection struct {
+	Row     Row
+	ID      ConnectionID
+	Name    string // 1 to 64 characters of [a-z0-9_-]
+	Preset  string
+	Enabled bool              // a disabled connection refuses requests and logins and leaves accounts as they are
+	Set     map[string]string // the settings that an administrator wrote; the others come from the preset or the default
+	Created time.Time
+}
+
+// The settings of a connection.
+const (
+	// ExternalIDImmutable (true, false) says that an externalId names the same person for ever, so that a removed identity
+	// which is created again returns to its account.
+	ExternalIDImmutable = "external_id_immutable"
+	// RestoreMemberships (always, never, 30d) says whether a person who was inactive gets their groups back: always, never,
+	// or if the absence was no longer than so many days.
+	RestoreMemberships = "restore_memberships"
+	// UsernameTemplate makes the username of a new account; see ExpandUsername.
+	UsernameTemplate = "username_template"
+	// BareToken (true, false) accepts a token that comes without the word Bearer.
+	BareToken = "bare_token"
+)
+
+var settings = map[string]struct {
+	value string
+	check func(string) bool
+	want  string
+}{
+	ExternalIDImmutable: {"false", isBool, "true or false"},
+	RestoreMemberships:  {"30d", func(s string) bool { _, ok := restoreWindow(s); return ok }, "always, never or a number of days such as 30d"},
+	UsernameTemplate:    {"{user_name_local}", checkTemplate, "a template of " + strings.Join(templateNames, ", ")},
+	BareToken:           {"false", isBool, "true or false"},
+}
+
+var presets = map[string]map[string]string{
+	"":               nil,
+	"okta":           {ExternalIDImmutable: "true", RestoreMemberships: "30d", BareToken: "true"},
+	"entra":          {RestoreMemberships: "always"},
+	"entra-objectid": {RestoreMemberships: "always", ExternalIDImmutable: "true"},
+	"onelogin":       nil,
+	"jumpcloud":      nil,
+	"ping":           nil,
+	"rippling":       nil,
+	"keycloak":       nil,
+}
+
+// Presets lists the names of the presets.
+func Presets() []string {
+	names := slices.Sorted(maps.Keys(presets))
+	return slices.DeleteFunc(names, func(s string) bool { return s == "" })
+}
+
+// Setting is one setting in force and where it comes from.
+type Setting struct {
+	Key    string `json:"key"`
+	Value  string `json:"value"`
+	Origin string `json:"origin"` // "default", "preset" or "set"
+}
+
+// Settings lists every setting, by key.
+func (c *Connection) Settings() []Setting {
+	var all []Setting
+	for key, s := range settings {
+		if v, ok := c.Set[key]; ok {
+			all = append(all, Setting{key, v, "set"})
+		} else if v, ok := presets[c.Preset][key]; ok {
+			all = append(all, Setting{key, v, "preset"})
+		} else {
+			all = append(all, Setting{key, s.value, "default"})
+		}
+	}
+	slices.SortFunc(all, func(a, b Setting) int { return cmp.Compare(a.Key, b.Key) })
+	return all
+}
+
+// Setting returns the value in force of key.
+func (c *Connection) Setting(key string) string {
+	if v, ok := c.Set[key]; ok {
+		return v
+	}
+	if v, ok := presets[c.Preset][key]; ok {
+		return v
+	}
+	return settings[key].value
+}
+
+// Is reports whether the setting key, one of true and false, is true.
+func (c *Connection) Is(key string) bool { return c.Setting(key) == "true" }
+
+// Restores reports whether a person who was inactive since then gets their groups back now.
+func (c *Connection) Restores(since, now time.Time) bool {
+	window, _ := restoreWindow(c.Setting(RestoreMemberships))
+	return window < 0 || now.Sub(since) <= window && window > 0
+}
+
+// restoreWindow returns -1 for always and 0 for never.
+func restoreWindow(s string) (time.Duration, bool) {
+	switch s {
+	case "always":
+		return -1, true
+	case "never":
+		return 0, true
+	}
+	days, err := strconv.Atoi(strings.TrimSuffix(s, "d"))
+	return time.Duration(days) * 24 * time.Hour, err == nil && strings.HasSuffix(s, "d") && days > 0 && days <= 36500
+}
+
+func isBool(s string) bool { return s == "true" || s == "false" }
+
+// Validate refuses what cannot be a connection. Errors: Invalid.
+func (c *Connection) Validate() error {
+	if !channelName.MatchString(c.Name) {
+		return Errorf(Invalid, "name", "%q is not a connection name: use 1 to 64 characters of a-z, 0-9, - and _", c.Name)
+	}
+	if _, ok := presets[c.Preset]; !ok {
+		return Errorf(Invalid, "preset", "there is no preset %q: use one of %s", c.Preset, strings.Join(Presets(), ", "))
+	}
+	for key, value := range c.Set {
+		s, ok := settings[key]
+		if !ok {
+			return Errorf(Invalid, key, "there is no such setting: use one of %s", strings.Join(slices.Sorted(maps.Keys(settings)), ", "))
+		}
+		if !s.check(value) {
+			return Errorf(Invalid, key, "%q is not possible: use %s", value, s.want)
+		}
+	}
+	return nil
+}
+
+// Token is a credential of a connection. Only the SHA-256 of it is kept.
+type Token struct {
+	Row        Row
+	ID         TokenID
+	Connection Row
+	ConnName   string
+	Hash       string // hexadecimal
+	Created    time.Time
+	Expires    time.Time // zero for never
+	Revoked    time.Time // zero while it is not
+}
+
+// Valid reports whether the token opens anything at now.
+func (t *Token) Valid(now time.Time) bool {
+	return t.Revoked.IsZero() && (t.Expires.IsZero() || now.Before(t.Expires))
+}
+
+var templateNames = []string{"{user_name}", "{user_name_local}", "{external_id}", "{email_local}", "{first_name}", "{last_name}"}
+
+func checkTemplate(s string) bool {
+	rest := s
+	for _, name := range templateNames {
+		rest = strings.ReplaceAll(rest, name, "")
+	}
+	return rest != s && !strings.ContainsAny(rest, "{}")
+}
+
+// ExpandUsername makes the username that the connection's template gives for an identity; it may be taken.
+func (c *Connection) ExpandUsername(i *Identity) string {
+	local := func(s string) string { l, _, _ := strings.Cut(s, "@"); return l }
+	values := []string{i.UserName, local(i.UserName), i.ExternalID, local(i.Profile.Email), i.Profile.FirstName, i.Profile.LastName}
+	pairs := make([]string, 0, 2*len(values))
+	for n, name := range templateNames {
+		pairs = append(pairs, name, values[n])
+	}
+	return Username(strings.NewReplacer(pairs...).Replace(c.Setting(UsernameTemplate)))
+}

@@ -1,0 +1,50 @@
+package directory
+
+import "time"
+
+// Actor is who asks for a change. It is an argument of every change and never travels in a context.
+type Actor struct {
+	Name       string // "scim", "cli" or "rollcall" (work that it does on its own)
+	Connection Row    // zero for an administrator
+	ConnName   string
+	Token      TokenID
+	Request    string // the request id
+}
+
+// Event is one line of the audit log. It is written in the transaction of the change that it tells of.
+type Event struct {
+	Row        Row
+	Time       time.Time
+	Action     string // e.g. "identity.update"
+	Actor      string
+	Connection string
+	Token      TokenID
+	Request    string
+	Object     string // the id of what was changed
+	Changes    Changes
+}
+
+// Changes tells, by field, what was before and what is now. It never holds a secret.
+type Changes map[string]any
+
+// Set notes a field that changed from one value to another, and nothing when both are equal.
+func (c Changes) Set(field string, from, to any) {
+	if from != to {
+		c[field] = [2]any{from, to}
+	}
+}
+
+// OpenConflict is two claims on one thing: nothing was done, an administrator decides.
+type OpenConflict struct {
+	Row        Row
+	ID         ConflictID
+	Connection Row
+	ConnName   string
+	Field      string // "email", "userName" or "externalId"
+	Value      string
+	ExternalID string // of the identity that claims it; empty when it has none
+	Account    Row    // that has it; zero when an identity without account has it
+	AccountID  AccountID
+	Detail     string
+	Created    time.Time
+}

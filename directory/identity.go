@@ -1,0 +1,48 @@
+package directory
+
+import (
+	"bytes"
+	"time"
+)
+
+// Identity is what one connection knows of one person.
+type Identity struct {
+	Row        Row
+	ID         IdentityID // the id of the SCIM User
+	Connection Row
+	Account    Row  // the binding; zero for an identity that has none
+	Manages    bool // the identity's profile and activity are the account's
+
+	Version  int64 // grows by one with every stored change
+	Created  time.Time
+	Modified time.Time
+
+	UserName   string
+	ExternalID string // exact; empty for none
+	Subject    string // set once, at the first login; empty for none
+	Active     bool
+	// InactiveSince is zero while Active.
+	InactiveSince time.Time
+
+	Profile  Profile
+	Document []byte // JSON: the attributes as sent, under their canonical names
+	Search   []byte // JSON: Document as filters compare it
+}
+
+// SameContent reports whether storing i over before would change nothing that an IdP or an administrator could see.
+func (i *Identity) SameContent(before *Identity) bool {
+	return i.UserName == before.UserName && i.ExternalID == before.ExternalID && i.Subject == before.Subject &&
+		i.Active == before.Active && i.Profile == before.Profile && i.Account == before.Account &&
+		i.Manages == before.Manages && bytes.Equal(i.Document, before.Document)
+}
+
+// Validate refuses names that cannot be kept. Errors: Invalid.
+func (i *Identity) Validate() error {
+	if err := CheckName("userName", i.UserName); err != nil {
+		return err
+	}
+	if i.ExternalID != "" {
+		return CheckName("externalId", i.ExternalID)
+	}
+	return nil
+}

@@ -1,0 +1,61 @@
+// Package login is every credential: who may speak to us, and as whom. It reads what provision wrote and changes nothing on its
+// own. Every HTTP door calls it before it looks at a request's path.
+package login
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"strings"
+
+	"github.com/rollcall-id/rollcall/directory"
+	"github.com/rollcall-id/rollcall/provision"
+	"github.com/rollcall-id/rollcall/store"
+)
+
+// maxToken is the most bytes of a credential that are looked at.
+const maxToken = 512
+
+// errCredential says nothing of why: a caller without a credential learns nothing.
+var errCredential = directory.Errorf(directory.Unauthenticated, "", "a valid bearer token is required in the Authorization header")
+
+// Connection finds the connection whose token stands in an Authorization header and returns it as an actor. The word Bearer may
+// be missing if the connection allows it.
+//
+// Errors: Unauthenticated for a missing, unknown, expired or revoked token; Forbidden while the connection is disabled.
+//
+// RFC 6750, section 2.1.
+func Connection(ctx context.Context, db *store.DB, authorization string) (directory.Actor, error) {
+	scheme, secret, ok := strings.Cut(authorization, " ")
+	bearer := ok && strings.EqualFold(scheme, "Bearer")
+	if !bearer {
+		secret = authorization
+	}
+	secret = strings.TrimSpace(secret)
+	if secret == "" || len(secret) > maxToken {
+		return directory.Actor{}, errCredential
+	}
+	hash := provision.HashToken(secret)
+	var (
+		t    directory.Token
+		conn directory.Connection
+	)
+	err := db.View(ctx, func(tx *store.Tx) (err error) {
+		t, conn, err = tx.TokenByHash(hash)
+		return err
+	})
+	if e, ok := errors.AsType[*directory.Error](err); ok && e.Kind == directory.NotFound {
+		return directory.Actor{}, errCredential
+	}
+	if err != nil {
+		return directory.Actor{}, err
+	}
+	if subtle.ConstantTimeCompare([]byte(hash), []byte(t.Hash)) != 1 || !t.Valid(db.Now()) || !bearer && !conn.Is(directory.BareToken) {
+		return directory.Actor{}, errCredential
+	}
+	actor := directory.Actor{Name: "scim", Connection: conn.Row, ConnName: conn.Name, Token: t.ID}
+	if !conn.Enabled {
+		return actor, directory.Errorf(directory.Forbidden, "", "the connection %s is disabled", conn.Name)
+	}
+	return actor, nil
+}

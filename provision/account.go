@@ -1,0 +1,97 @@
+package provision
+
+import (
+	"context"
+	"time"
+
+	"github.com/rollcall-id/rollcall/directory"
+)
+
+// SuspendAccount deactivates an account until LiftSuspension, whatever its IdP says. Errors: NotFound.
+func (s *Service) SuspendAccount(ctx context.Context, actor directory.Actor, name string) (directory.Account, error) {
+	return s.changeAccount(ctx, actor, name, "account.suspend", func(a *directory.Account) { a.Suspended = true })
+}
+
+// LiftSuspension ends a suspension and opens an account that was closed when its identity was removed. The account stays
+// deactivated while its IdP says that it is. Errors: NotFound.
+func (s *Service) LiftSuspension(ctx context.Context, actor directory.Actor, name string) (directory.Account, error) {
+	return s.changeAccount(ctx, actor, name, "account.activate", func(a *directory.Account) {
+		a.Suspended = false
+		a.Closed = time.Time{}
+	})
+}
+
+func (s *Service) changeAccount(ctx context.Context, actor directory.Actor, name, action string, edit func(*directory.Account)) (directory.Account, error) {
+	var a directory.Account
+	err := s.update(ctx, actor, func(c *change) error {
+		found, err := c.FindAccount(name)
+		if err != nil {
+			return err
+		}
+		before, err := c.HoldAccount(found.Row)
+		if err != nil {
+			return err
+		}
+		a = before
+		edit(&a)
+		manager, err := c.manager(a.Row)
+		if err != nil {
+			return err
+		}
+		a.Settle(manager)
+		if a == before {
+			return nil
+		}
+		changes := directory.Changes{}
+		if err := c.putAccount(&before, &a, changes); err != nil {
+			return err
+		}
+		return c.event(action, string(a.ID), changes)
+	})
+	return a, err
+}
+
+// manager returns the identity that manages an account, nil when none does.
+func (c *change) manager(account directory.Row) (*directory.Identity, error) {
+	identities, err := c.IdentitiesOf(account)
+	if err != nil || len(identities) == 0 || !identities[0].Manages {
+		return nil, err
+	}
+	return &identities[0], nil
+}
+
+// RemoveAccount removes an account with all that is its own, and its identities: nothing of the person remains but the events.
+// With force it does so while an IdP still says that the person is active.
+//
+// Errors: NotFound; Conflict while an identity of the account is active, unless force.
+func (s *Service) RemoveAccount(ctx context.Context, actor directory.Actor, name string, force bool) (directory.Account, error) {
+	var a directory.Account
+	err := s.update(ctx, actor, func(c *change) error {
+		var err error
+		if a, err = c.FindAccount(name); err != nil {
+			return err
+		}
+		identities, err := c.IdentitiesOf(a.Row)
+		if err != nil {
+			return err
+		}
+		for _, i := range identities {
+			if i.Active && !force {
+				return directory.Errorf(directory.Conflict, "account", "%s is still active in its identity provider: deactivate it there, or use --force", a.Username)
+			}
+		}
+		for _, i := range identities {
+			if _, _, err := c.HoldIdentity(i.Connection, i.ID); err != nil {
+				return err
+			}
+			if err := c.removeIdentity(&i); err != nil {
+				return err
+			}
+		}
+		if err := c.Tx.RemoveAccount(a.Row); err != nil {
+			return err
+		}
+		return c.event("account.remove", string(a.ID), directory.Changes{"username": [2]any{a.Username, nil}})
+	})
+	return a, err
+}

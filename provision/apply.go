@@ -1,0 +1,362 @@
+package provision
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/rollcall-id/rollcall/directory"
+)
+
+// apply stores a new identity (before is nil) or a changed one, and all that follows: the binding, the account's profile and
+// activity, memberships that come back, and one event. An identity that did not change writes nothing. before must be held.
+func (c *change) apply(before, after *directory.Identity) error {
+	if before == nil {
+		return c.create(after)
+	}
+	if after.SameContent(before) {
+		return nil
+	}
+	if err := c.checkNames(before, after); err != nil {
+		return err
+	}
+	after.Version, after.Modified = before.Version+1, c.Now()
+	after.InactiveSince = before.InactiveSince
+	switch {
+	case after.Active:
+		after.InactiveSince = time.Time{}
+	case before.Active:
+		after.InactiveSince = c.Now()
+	}
+	if err := c.PutIdentity(after); err != nil {
+		return err
+	}
+	changes := diff(before, after)
+	if after.Account != 0 && after.Manages {
+		if err := c.project(before, after, changes); err != nil {
+			return err
+		}
+	}
+	if after.Active && !before.Active {
+		if err := c.restore(before, after, changes); err != nil {
+			return err
+		}
+	}
+	return c.event(action(before, after), string(after.ID), changes)
+}
+
+func action(before, after *directory.Identity) string {
+	switch {
+	case before.Active && !after.Active:
+		return "identity.deactivate"
+	case !before.Active && after.Active:
+		return "identity.activate"
+	}
+	return "identity.update"
+}
+
+// diff tells what an administrator wants to know of a change. The document itself stays in the identity.
+func diff(before, after *directory.Identity) directory.Changes {
+	changes := directory.Changes{}
+	changes.Set("user_name", before.UserName, after.UserName)
+	changes.Set("external_id", before.ExternalID, after.ExternalID)
+	changes.Set("active", before.Active, after.Active)
+	changes.Set("email", before.Profile.Email, after.Profile.Email)
+	changes.Set("first_name", before.Profile.FirstName, after.Profile.FirstName)
+	changes.Set("last_name", before.Profile.LastName, after.Profile.LastName)
+	if len(changes) == 0 {
+		changes["attributes"] = "changed"
+	}
+	return changes
+}
+
+// checkNames refuses a userName or externalId that another identity of the connection has.
+func (c *change) checkNames(before, after *directory.Identity) error {
+	if after.UserName == before.UserName && after.ExternalID == before.ExternalID {
+		return nil
+	}
+	claimants, err := c.Claimants(after.Connection, after.ExternalID, after.UserName)
+	if err != nil {
+		return err
+	}
+	for _, i := range claimants {
+		if i.Row == after.Row {
+			continue
+		}
+		if i.ExternalID == after.ExternalID && i.ExternalID != "" {
+			return directory.Errorf(directory.Conflict, "externalId", "another User has this externalId")
+		}
+		return directory.Errorf(directory.Conflict, "userName", "%q is taken", after.UserName)
+	}
+	return nil
+}
+
+// create binds a new identity to the account that it may have, or to a new one.
+func (c *change) create(i *directory.Identity) error {
+	conn, err := c.ConnectionAt(i.Connection)
+	if err != nil {
+		return err
+	}
+	if !i.Active {
+		i.InactiveSince = c.Now()
+	}
+	changes := directory.Changes{"user_name": [2]any{nil, i.UserName}, "external_id": [2]any{nil, i.ExternalID}, "active": [2]any{nil, i.Active}}
+	owner, err := c.ownerOf(&conn, i)
+	if err != nil {
+		return err
+	}
+	i.Manages = true
+	if owner == 0 {
+		if err := c.newAccount(&conn, i, changes); err != nil {
+			return err
+		}
+	} else if err := c.takeOver(owner, i, changes); err != nil {
+		return err
+	}
+	if err := c.AddIdentity(i); err != nil {
+		return err
+	}
+	if owner != 0 {
+		if err := c.project(nil, i, changes); err != nil {
+			return err
+		}
+	}
+	return c.event("identity.create", string(i.ID), changes)
+}
+
+// ownerOf returns the existing account that a new identity belongs to: one that an administrator allowed it to adopt, or the
+// one that its externalId had before it was removed. Zero: none.
+func (c *change) ownerOf(conn *directory.Connection, i *directory.Identity) (directory.Row, error) {
+	account, err := c.Adoption(conn.Row, wantedEmail(i), conn.ExpandUsername(i), i.UserName, i.ExternalID)
+	if err != nil || account != 0 || i.ExternalID == "" || !conn.Is(directory.ExternalIDImmutable) {
+		return account, err
+	}
+	return c.Tombstone(conn.Row, i.ExternalID)
+}
+
+// takeOver makes room for i as the identity that manages an existing account.
+func (c *change) takeOver(account directory.Row, i *directory.Identity, changes directory.Changes) error {
+	a, err := c.HoldAccount(account)
+	if err != nil {
+		return err
+	}
+	others, err := c.IdentitiesOf(account)
+	if err != nil {
+		return err
+	}
+	for _, other := range others {
+		if !other.Manages {
+			continue
+		}
+		other.Manages = false
+		other.Version++
+		if err := c.PutIdentity(&other); err != nil {
+			return err
+		}
+		changes["managed_by"] = [2]any{string(other.ID), string(i.ID)}
+	}
+	i.Account = a.Row
+	changes["account"] = [2]any{nil, string(a.ID)}
+	return c.RemoveAdoptions(account)
+}
+
+func (c *change) newAccount(conn *directory.Connection, i *directory.Identity, changes directory.Changes) error {
+	a := directory.Account{ID: directory.NewID[directory.AccountID](c.Now()), Created: c.Now(), Modified: c.Now()}
+	a.Email = wantedEmail(i)
+	if a.Email == "" {
+		a.Email = directory.Unmailable(a.ID)
+	}
+	holder, err := c.EmailHolder(a.Email)
+	if err != nil {
+		return err
+	}
+	if holder != 0 {
+		return &dispute{emailConflict(i, a.Email, holder)}
+	}
+	i.Profile.Project(&a)
+	a.Settle(i)
+	if a.Username, err = c.freeUsername(conn.ExpandUsername(i)); err != nil {
+		return err
+	}
+	changes["account"] = [2]any{nil, string(a.ID)}
+	changes["account.username"] = [2]any{nil, a.Username}
+	if err := c.AddAccount(&a); err != nil {
+		return err
+	}
+	i.Account = a.Row
+	return nil
+}
+
+func emailConflict(i *directory.Identity, email string, holder directory.Row) directory.OpenConflict {
+	return directory.OpenConflict{
+		Connection: i.Connection, Field: "email", Value: email, ExternalID: i.ExternalID, Account: holder,
+		Detail: fmt.Sprintf("User %q claims the e-mail of an account that it may not adopt", i.UserName),
+	}
+}
+
+// wantedEmail is the address that an identity gives its account; empty when it gives none.
+func wantedEmail(i *directory.Identity) string {
+	switch {
+	case directory.IsEmail(i.Profile.Email):
+		return i.Profile.Email
+	case directory.IsEmail(i.UserName):
+		return i.UserName
+	}
+	return ""
+}
+
+// project writes profile and activity of the managing identity onto its account. before is nil when the identity is new to
+// the account.
+func (c *change) project(before, after *directory.Identity, changes directory.Changes) error {
+	was, err := c.HoldAccount(after.Account)
+	if err != nil {
+		return err
+	}
+	a := was
+	if before == nil {
+		a.Closed = time.Time{}
+	}
+	after.Profile.Project(&a)
+	a.Settle(after)
+	if err := c.rename(before, after, &was, &a); err != nil {
+		return err
+	}
+	if before == nil || wantedEmail(before) != wantedEmail(after) {
+		if err := c.changeEmail(after, &a, changes); err != nil {
+			return err
+		}
+	}
+	return c.putAccount(&was, &a, changes)
+}
+
+// rename gives the account the username that the connection's template makes, or the next free one behind it. It does so only
+// when what the template is made of has changed, or when the account was closed: a repeated PUT does not turn jsmith2 into jsmith.
+func (c *change) rename(before, after *directory.Identity, was, a *directory.Account) error {
+	if before == nil && was.Closed.IsZero() {
+		return nil
+	}
+	if before != nil && before.UserName == after.UserName && before.ExternalID == after.ExternalID && before.Profile == after.Profile {
+		return nil
+	}
+	conn, err := c.ConnectionAt(after.Connection)
+	if err != nil {
+		return err
+	}
+	wanted := conn.ExpandUsername(after)
+	if wanted == a.Username || before != nil && wanted == conn.ExpandUsername(before) {
+		return nil
+	}
+	a.Username, err = c.freeUsername(wanted)
+	return err
+}
+
+// changeEmail gives the account the address that the identity wants. An address that another account has is passed over and
+// becomes a conflict; the rest of the update goes on.
+func (c *change) changeEmail(i *directory.Identity, a *directory.Account, changes directory.Changes) error {
+	wanted := wantedEmail(i)
+	if wanted == "" {
+		a.Email = directory.Unmailable(a.ID)
+		return nil
+	}
+	holder, err := c.EmailHolder(wanted)
+	if err != nil {
+		return err
+	}
+	if holder != 0 && holder != a.Row {
+		changes["account.email_refused"] = wanted
+		k := emailConflict(i, wanted, holder)
+		return c.conflict(&k)
+	}
+	a.Email = wanted
+	return nil
+}
+
+func (c *change) putAccount(before, after *directory.Account, changes directory.Changes) error {
+	changes.Set("account.username", before.Username, after.Username)
+	changes.Set("account.email", before.Email, after.Email)
+	changes.Set("account.active", before.Active, after.Active)
+	changes.Set("account.suspended", before.Suspended, after.Suspended)
+	if *after == *before {
+		return nil
+	}
+	after.Modified = c.Now()
+	return c.PutAccount(after)
+}
+
+// restore gives an identity that is active again its groups back, or takes it out of them, as the connection says.
+func (c *change) restore(before, after *directory.Identity, changes directory.Changes) error {
+	conn, err := c.ConnectionAt(after.Connection)
+	if err != nil || after.Account == 0 {
+		return err
+	}
+	if !conn.Restores(before.InactiveSince, c.Now()) {
+		groups, err := c.DropMemberEverywhere(after.Row)
+		if err != nil {
+			return err
+		}
+		changes["groups_dropped"] = len(groups)
+		if err := c.settle([]directory.Row{after.Account}, changes); err != nil {
+			return err
+		}
+	}
+	reasons, err := c.Reasons(after.Account)
+	if err != nil {
+		return err
+	}
+	if back := places(reasons); len(back) > 0 {
+		changes["memberships_restored"] = back
+	}
+	return nil
+}
+
+// places names the teams and channels of reasons, each once: "eng", "eng/backend".
+func places(reasons []directory.Reason) (names []string) {
+	for _, r := range reasons {
+		name := r.TeamName
+		if r.ChannelName != "" {
+			name += "/" + r.ChannelName
+		}
+		if len(names) == 0 || names[len(names)-1] != name {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// freeUsername returns wanted, or wanted with the next free number behind it.
+func (c *change) freeUsername(wanted string) (string, error) {
+	if err := c.ReleaseUsername(wanted, c.Now().Add(-directory.UsernameHold).UnixMilli()); err != nil {
+		return "", err
+	}
+	numbered := func(n int) string {
+		if n == 1 {
+			return wanted
+		}
+		suffix := fmt.Sprint(n)
+		return wanted[:min(len(wanted), directory.MaxUsername-len(suffix))] + suffix
+	}
+	// Double until one is free, then halve: a name that thousands share costs a few look-ups.
+	low, high := 0, 1
+	for {
+		taken, err := c.UsernameTaken(numbered(high))
+		if err != nil {
+			return "", err
+		}
+		if !taken {
+			break
+		}
+		low, high = high, high*2
+	}
+	for high-low > 1 {
+		middle := (low + high) / 2
+		taken, err := c.UsernameTaken(numbered(middle))
+		if err != nil {
+			return "", err
+		}
+		if taken {
+			low = middle
+		} else {
+			high = middle
+		}
+	}
+	return numbered(high), nil
+}

@@ -1,0 +1,184 @@
+package provision
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"maps"
+	"time"
+
+	"github.com/rollcall-id/rollcall/directory"
+)
+
+// CreateConnection makes a connection, enabled. Errors: Invalid; Conflict when the name is taken.
+func (s *Service) CreateConnection(ctx context.Context, actor directory.Actor, name, preset string, set map[string]string) (directory.Connection, error) {
+	conn := directory.Connection{Name: name, Preset: preset, Enabled: true, Set: set}
+	if err := conn.Validate(); err != nil {
+		return conn, err
+	}
+	err := s.update(ctx, actor, func(c *change) error {
+		conn.ID, conn.Created = directory.NewID[directory.ConnectionID](c.Now()), c.Now()
+		if err := c.AddConnection(&conn); err != nil {
+			return err
+		}
+		return c.event("connection.create", string(conn.ID), directory.Changes{"name": [2]any{nil, name}, "preset": [2]any{nil, preset}})
+	})
+	return conn, err
+}
+
+// ConfigureConnection writes settings; an empty value lets the preset or the default count again.
+//
+// Errors: NotFound; Invalid for an unknown key or an impossible value.
+func (s *Service) ConfigureConnection(ctx context.Context, actor directory.Actor, name string, set map[string]string) (directory.Connection, error) {
+	return s.changeConnection(ctx, actor, name, "connection.set", func(conn *directory.Connection, changes directory.Changes) {
+		now := maps.Clone(conn.Set)
+		if now == nil {
+			now = map[string]string{}
+		}
+		before := *conn
+		for key, value := range set {
+			now[key] = value
+			if value == "" {
+				delete(now, key)
+			}
+		}
+		conn.Set = now
+		for key := range set {
+			changes.Set(key, before.Setting(key), conn.Setting(key))
+		}
+	})
+}
+
+// EnableConnection lets a connection's requests and logins through, or refuses them and leaves its accounts as they are.
+//
+// Errors: NotFound.
+func (s *Service) EnableConnection(ctx context.Context, actor directory.Actor, name string, enabled bool) (directory.Connection, error) {
+	return s.changeConnection(ctx, actor, name, "connection.enable", func(conn *directory.Connection, changes directory.Changes) {
+		changes.Set("enabled", conn.Enabled, enabled)
+		conn.Enabled = enabled
+	})
+}
+
+func (s *Service) changeConnection(ctx context.Context, actor directory.Actor, name, action string, edit func(*directory.Connection, directory.Changes)) (directory.Connection, error) {
+	var conn directory.Connection
+	err := s.update(ctx, actor, func(c *change) error {
+		found, err := c.Connection(name)
+		if err != nil {
+			return err
+		}
+		if conn, err = c.HoldConnection(found.Row); err != nil {
+			return err
+		}
+		changes := directory.Changes{}
+		edit(&conn, changes)
+		if err := conn.Validate(); err != nil || len(changes) == 0 {
+			return err
+		}
+		if err := c.PutConnection(&conn); err != nil {
+			return err
+		}
+		return c.event(action, string(conn.ID), changes)
+	})
+	return conn, err
+}
+
+// RemoveConnection removes a connection with its identities, groups, links, rules and tokens. Accounts that it managed, all
+// deactivated, are closed.
+//
+// Errors: NotFound; Conflict while it manages active accounts.
+func (s *Service) RemoveConnection(ctx context.Context, actor directory.Actor, name string) error {
+	return s.update(ctx, actor, func(c *change) error {
+		conn, err := c.Connection(name)
+		if err != nil {
+			return err
+		}
+		if conn, err = c.HoldConnection(conn.Row); err != nil {
+			return err
+		}
+		active, err := c.CountManagedActive(conn.Row)
+		if err != nil {
+			return err
+		}
+		if active > 0 {
+			return directory.Errorf(directory.Conflict, "connection", "%s still manages %d active accounts: migrate them to another connection first, or disable it", name, active)
+		}
+		links, err := c.LinksIn(conn.Row)
+		if err != nil {
+			return err
+		}
+		for {
+			identities, err := c.IdentitiesIn(conn.Row, 0, atOnce)
+			if err != nil {
+				return err
+			}
+			if len(identities) == 0 {
+				break
+			}
+			for _, i := range identities {
+				if err := c.removeIdentity(&i); err != nil {
+					return err
+				}
+			}
+		}
+		if err := c.Tx.RemoveConnection(conn.Row); err != nil {
+			return err
+		}
+		changes := directory.Changes{"name": [2]any{name, nil}}
+		if err := c.settleLinks(links, changes); err != nil {
+			return err
+		}
+		return c.event("connection.remove", string(conn.ID), changes)
+	})
+}
+
+// tokenBytes is how many random bytes a token has: 256 bits.
+const tokenBytes = 32
+
+// CreateToken makes a token of a connection and returns it with the secret, which is kept nowhere and shown once. expires of
+// zero means never.
+//
+// Errors: NotFound for the connection.
+func (s *Service) CreateToken(ctx context.Context, actor directory.Actor, connection string, expires time.Duration) (directory.Token, string, error) {
+	var t directory.Token
+	raw := make([]byte, tokenBytes)
+	_, _ = rand.Read(raw) // crypto/rand.Read never returns an error
+	secret := "rct_" + base64.RawURLEncoding.EncodeToString(raw)
+	err := s.update(ctx, actor, func(c *change) error {
+		conn, err := c.Connection(connection)
+		if err != nil {
+			return err
+		}
+		t = directory.Token{
+			ID: directory.NewID[directory.TokenID](c.Now()), Connection: conn.Row, ConnName: conn.Name, Hash: HashToken(secret), Created: c.Now(),
+		}
+		changes := directory.Changes{"connection": conn.Name}
+		if expires > 0 {
+			t.Expires = c.Now().Add(expires)
+			changes["expires"] = t.Expires
+		}
+		if err := c.AddToken(&t); err != nil {
+			return err
+		}
+		return c.event("token.create", string(t.ID), changes)
+	})
+	return t, secret, err
+}
+
+// HashToken is what is kept of a token: its SHA-256, in hexadecimal. A token has 256 random bits, so it needs no salt and no
+// slow hash.
+func HashToken(secret string) string {
+	sum := sha256.Sum256([]byte(secret))
+	return hex.EncodeToString(sum[:])
+}
+
+// RevokeToken ends a token. Errors: NotFound, also when it was revoked before.
+func (s *Service) RevokeToken(ctx context.Context, actor directory.Actor, id directory.TokenID) error {
+	return s.update(ctx, actor, func(c *change) error {
+		if _, err := c.Tx.RevokeToken(id); err != nil {
+			return err
+		}
+		return c.event("token.revoke", string(id), directory.Changes{"revoked": true})
+	})
+}

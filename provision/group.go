@@ -1,0 +1,168 @@
+package provision
+
+import (
+	"context"
+
+	"github.com/rollcall-id/rollcall/directory"
+)
+
+// CreateGroup makes a group. Links of its name wake, and rules that match its name link it.
+//
+// Errors: Invalid, also when it would contain itself; Conflict when displayName or externalId is taken.
+func (s *Service) CreateGroup(ctx context.Context, actor directory.Actor, edit directory.GroupEdit) (directory.Group, error) {
+	var g directory.Group
+	if edit.DisplayName == nil {
+		return g, directory.Errorf(directory.Invalid, "displayName", "is required")
+	}
+	if err := checkGroupNames(edit); err != nil {
+		return g, err
+	}
+	err := s.update(ctx, actor, func(c *change) error {
+		g = directory.Group{
+			ID: directory.NewID[directory.GroupID](c.Now()), Connection: actor.Connection, Version: 1,
+			Created: c.Now(), Modified: c.Now(), DisplayName: *edit.DisplayName,
+		}
+		if edit.ExternalID != nil {
+			g.ExternalID = *edit.ExternalID
+		}
+		m, err := c.resolve(edit.Members)
+		if err != nil {
+			return err
+		}
+		if err := c.AddGroup(&g); err != nil {
+			return err
+		}
+		if err := c.editMembers(&g, m); err != nil {
+			return err
+		}
+		changes := directory.Changes{"display_name": [2]any{nil, g.DisplayName}, "external_id": [2]any{nil, g.ExternalID}}
+		links, err := c.linkByName(&g, changes)
+		if err != nil {
+			return err
+		}
+		m.note(changes)
+		if err := c.settleMembers(&g, m, links, changes); err != nil {
+			return err
+		}
+		return c.event("group.create", string(g.ID), changes)
+	})
+	return g, err
+}
+
+// UpdateGroup changes a group's name, externalId and members; it never loads the members. ifMatch is the version that the
+// caller has seen, or zero for any. An edit that changes nothing writes nothing. Values that name nobody are kept apart.
+//
+// Errors: NotFound; Stale; Invalid, also when the group would contain itself; Conflict when displayName or externalId is taken.
+func (s *Service) UpdateGroup(ctx context.Context, actor directory.Actor, id directory.GroupID, ifMatch int64, edit directory.GroupEdit) (directory.Group, error) {
+	var g directory.Group
+	if err := checkGroupNames(edit); err != nil {
+		return g, err
+	}
+	err := s.update(ctx, actor, func(c *change) error {
+		m, err := c.resolve(edit.Members)
+		if err != nil {
+			return err
+		}
+		if g, err = c.HoldGroup(actor.Connection, id); err != nil {
+			return err
+		}
+		if ifMatch != 0 && ifMatch != g.Version {
+			return stale(g.Version)
+		}
+		before := g
+		if edit.DisplayName != nil {
+			g.DisplayName = *edit.DisplayName
+		}
+		if edit.ExternalID != nil {
+			g.ExternalID = *edit.ExternalID
+		}
+		if err := c.editMembers(&g, m); err != nil {
+			return err
+		}
+		if g == before && !m.changed() {
+			return nil
+		}
+		return c.putGroup(&before, &g, m)
+	})
+	return g, err
+}
+
+func (c *change) putGroup(before, g *directory.Group, m *members) error {
+	renamed := *g != *before
+	g.Version, g.Modified = g.Version+1, c.Now()
+	changes := directory.Changes{}
+	var links []directory.Row
+	if renamed {
+		if err := c.PutGroup(g); err != nil {
+			return err
+		}
+		changes.Set("display_name", before.DisplayName, g.DisplayName)
+		changes.Set("external_id", before.ExternalID, g.ExternalID)
+		if err := c.noteLostRules(before, g, changes); err != nil {
+			return err
+		}
+		if err := c.RenameLinks(g); err != nil {
+			return err
+		}
+		var err error
+		if links, err = c.linkByName(g, changes); err != nil {
+			return err
+		}
+	} else if err := c.TouchGroup(g); err != nil {
+		return err
+	}
+	m.note(changes)
+	if err := c.settleMembers(g, m, links, changes); err != nil {
+		return err
+	}
+	return c.event("group.update", string(g.ID), changes)
+}
+
+func checkGroupNames(edit directory.GroupEdit) error {
+	if edit.DisplayName != nil {
+		if err := directory.CheckName("displayName", *edit.DisplayName); err != nil {
+			return err
+		}
+	}
+	if edit.ExternalID != nil && *edit.ExternalID != "" {
+		return directory.CheckName("externalId", *edit.ExternalID)
+	}
+	return nil
+}
+
+// RemoveGroup removes a group. Its links fall asleep, and memberships end that had no other reason.
+//
+// Errors: NotFound; Stale.
+func (s *Service) RemoveGroup(ctx context.Context, actor directory.Actor, id directory.GroupID, ifMatch int64) error {
+	return s.update(ctx, actor, func(c *change) error {
+		if err := c.HoldNesting(); err != nil {
+			return err
+		}
+		g, err := c.HoldGroup(actor.Connection, id)
+		if err != nil {
+			return err
+		}
+		if ifMatch != 0 && ifMatch != g.Version {
+			return stale(g.Version)
+		}
+		links, err := c.LinksAbove([]directory.Row{g.Row})
+		if err != nil {
+			return err
+		}
+		parents, err := c.ParentsOf(g.Row)
+		if err != nil {
+			return err
+		}
+		if err := c.TouchGroups(parents); err != nil {
+			return err
+		}
+		if err := c.Tx.RemoveGroup(&g); err != nil {
+			return err
+		}
+		changes := directory.Changes{"display_name": [2]any{g.DisplayName, nil}}
+		if err := c.settleLinks(links, changes); err != nil {
+			return err
+		}
+		return c.event("group.remove", string(g.ID), changes)
+	})
+}

@@ -1,0 +1,150 @@
+package scim
+
+import (
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/rollcall-id/rollcall/scim/schema"
+	"github.com/rollcall-id/rollcall/web"
+)
+
+const (
+	maxBody      = 1 << 20
+	maxGroupBody = 32 << 20
+	maxDepth     = 32
+)
+
+// readBody reads the JSON object of a request. collapse, unless nil, may make less of a value as soon as it is read.
+//
+// Errors: *web.Error with 413, 415 and what else the transfer meets; *schema.Error, InvalidSyntax, for what is not one JSON
+// object without duplicate names.
+func (d *Door) readBody(r *request, limit int64, collapse func(in string, v any) any) (map[string]any, error) {
+	if kind := r.Header.Get("Content-Type"); kind != "" {
+		media, _, err := mime.ParseMediaType(kind)
+		if err != nil || media != scimJSON && media != plainJSON {
+			return nil, &web.Error{Status: http.StatusUnsupportedMediaType, Msg: "the body must be " + scimJSON + " or " + plainJSON}
+		}
+	}
+	if err := web.LimitBody(r.w, r.Request, limit); err != nil {
+		return nil, err
+	}
+	dec := jsontext.NewDecoder(r.Body)
+	v, err := decode(dec, "", 0, collapse)
+	if err == nil {
+		if _, err = dec.ReadToken(); err == io.EOF {
+			err = nil
+		} else if err == nil {
+			err = errors.New("there is more behind the object")
+		}
+	}
+	if e, ok := errors.AsType[*web.Error](err); ok {
+		return nil, e
+	}
+	if e, ok := errors.AsType[*schema.Error](err); ok {
+		return nil, e
+	}
+	if err != nil {
+		return nil, schema.Errorf("invalidSyntax", "the body is not valid JSON: %s", syntax(err))
+	}
+	body, ok := v.(map[string]any)
+	if !ok {
+		return nil, schema.Errorf("invalidSyntax", "the body must be a JSON object")
+	}
+	return body, nil
+}
+
+// syntax says what is wrong without repeating what was sent.
+func syntax(err error) string {
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+		return "it ends too early"
+	}
+	if errors.Is(err, jsontext.ErrDuplicateName) {
+		return "a name stands twice in one object"
+	}
+	if e, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
+		if e.Err != nil {
+			return e.Err.Error()
+		}
+		return "syntax"
+	}
+	return "syntax"
+}
+
+// decode reads one value. in is the name of the member of an object that it stands in, lower case.
+func decode(dec *jsontext.Decoder, in string, depth int, collapse func(string, any) any) (any, error) {
+	if depth > maxDepth {
+		return nil, schema.Errorf("invalidSyntax", "the body nests deeper than %d", maxDepth)
+	}
+	token, err := dec.ReadToken()
+	if err != nil {
+		return nil, err
+	}
+	switch token.Kind() {
+	case '{':
+		object := map[string]any{}
+		for dec.PeekKind() != '}' {
+			name, err := dec.ReadToken()
+			if err != nil {
+				return nil, err
+			}
+			key := name.String()
+			if object[key], err = decode(dec, strings.ToLower(key), depth+1, collapse); err != nil {
+				return nil, err
+			}
+		}
+		_, err := dec.ReadToken()
+		return object, err
+	case '[':
+		list := []any{}
+		for dec.PeekKind() != ']' {
+			v, err := decode(dec, in, depth+1, collapse)
+			if err != nil {
+				return nil, err
+			}
+			if collapse != nil {
+				v = collapse(in, v)
+			}
+			list = append(list, v)
+		}
+		_, err := dec.ReadToken()
+		return list, err
+	case 'n':
+		return nil, nil
+	case 't', 'f':
+		return token.Bool(), nil
+	case '0':
+		return token.Float()
+	}
+	return token.String(), nil
+}
+
+// collapseMembers makes of a member of a group the value that it names, which is all that counts and a tenth of the memory.
+// Lists in the body of a group hold members, but for that of the operations and that of the schemas.
+func collapseMembers(in string, v any) any {
+	object, ok := v.(map[string]any)
+	if !ok || in == "operations" {
+		return v
+	}
+	if value, ok := object["value"].(string); ok {
+		return value
+	}
+	return v
+}
+
+// appendString appends s as a JSON string.
+func appendString(b []byte, s string) []byte {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c == '"' || c == '\\' || c >= 0x80 {
+			b, _ = jsontext.AppendQuote(b, s) // invalid UTF-8, the only error, is replaced
+			return b
+		}
+	}
+	b = append(b, '"')
+	b = append(b, s...)
+	return append(b, '"')
+}

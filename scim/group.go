@@ -1,0 +1,227 @@
+package scim
+
+import (
+	"net/http"
+
+	"github.com/rollcall-id/rollcall/directory"
+	"github.com/rollcall-id/rollcall/scim/patch"
+	"github.com/rollcall-id/rollcall/store"
+)
+
+const (
+	// memberPage is how many members are read at once.
+	memberPage = 1000
+	// largeGroups is how many groups with more members than a page are being answered at once.
+	largeGroups = 4
+)
+
+func (d *Door) createGroup(r *request) (*answer, error) {
+	edit, err := d.groupBody(r)
+	if err != nil {
+		return nil, err
+	}
+	g, err := d.Provision.CreateGroup(r.Context(), r.actor, edit)
+	if err != nil {
+		return nil, err
+	}
+	a, err := d.groupAnswer(r, http.StatusCreated, &g)
+	if err == nil {
+		a.location = r.location("/Groups/", string(g.ID))
+	}
+	return a, err
+}
+
+func (d *Door) groupBody(r *request) (directory.GroupEdit, error) {
+	body, err := d.readBody(r, maxGroupBody, collapseMembers)
+	if err != nil {
+		return directory.GroupEdit{}, err
+	}
+	return patch.ReplaceGroup(body, d.group)
+}
+
+func (d *Door) getGroup(r *request) (*answer, error) {
+	var g directory.Group
+	err := d.DB.View(r.Context(), func(tx *store.Tx) (err error) {
+		g, err = tx.Group(r.actor.Connection, directory.GroupID(r.id))
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if r.unchanged(g.Version) {
+		return &answer{status: http.StatusNotModified, version: g.Version}, nil
+	}
+	return d.groupAnswer(r, http.StatusOK, &g)
+}
+
+func (d *Door) replaceGroup(r *request) (*answer, error) {
+	edit, err := d.groupBody(r)
+	if err != nil {
+		return nil, err
+	}
+	return d.updateGroup(r, edit)
+}
+
+// patchGroup answers without a body when the group is large and the client named no attributes: nobody wants 100,000 members
+// back for one.
+func (d *Door) patchGroup(r *request) (*answer, error) {
+	body, err := d.readBody(r, maxGroupBody, collapseMembers)
+	if err != nil {
+		return nil, err
+	}
+	ops, err := patch.Parse(body, d.group, r.id)
+	if err != nil {
+		return nil, err
+	}
+	edit, err := patch.Group(ops)
+	if err != nil {
+		return nil, err
+	}
+	if !r.projection.Default() {
+		return d.updateGroup(r, edit)
+	}
+	g, err := d.Provision.UpdateGroup(r.Context(), r.actor, directory.GroupID(r.id), r.ifMatch, edit)
+	if err != nil {
+		return nil, err
+	}
+	var page []directory.Member
+	err = d.DB.View(r.Context(), func(tx *store.Tx) (err error) {
+		page, err = tx.Members(g.Row, directory.Member{}, memberPage+1)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if len(page) > memberPage {
+		return &answer{status: http.StatusNoContent, version: g.Version}, nil
+	}
+	return d.groupAnswer(r, http.StatusOK, &g)
+}
+
+func (d *Door) updateGroup(r *request, edit directory.GroupEdit) (*answer, error) {
+	g, err := d.Provision.UpdateGroup(r.Context(), r.actor, directory.GroupID(r.id), r.ifMatch, edit)
+	if err != nil {
+		return nil, err
+	}
+	return d.groupAnswer(r, http.StatusOK, &g)
+}
+
+func (d *Door) deleteGroup(r *request) (*answer, error) {
+	err := d.Provision.RemoveGroup(r.Context(), r.actor, directory.GroupID(r.id), r.ifMatch)
+	return &answer{status: http.StatusNoContent}, err
+}
+
+func (d *Door) groupAnswer(r *request, status int, g *directory.Group) (*answer, error) {
+	return &answer{status: status, version: g.Version, stream: func(w *writer) error { return d.writeGroup(w, r, g) }}, nil
+}
+
+func (d *Door) listGroups(r *request) (*answer, error) {
+	q, err := r.query(d.group)
+	if err != nil {
+		return nil, err
+	}
+	var (
+		page  []directory.Group
+		total int64
+	)
+	err = d.read(r, q, func(tx *store.Tx) (err error) {
+		page, total, err = tx.Groups(q)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &answer{status: http.StatusOK, stream: func(w *writer) error {
+		w.b = appendListHead(w.b, total, r.startIndex, len(page))
+		for n := range page {
+			if n > 0 {
+				w.b = append(w.b, ',')
+			}
+			if err := d.writeGroup(w, r, &page[n]); err != nil {
+				return err
+			}
+		}
+		w.b = append(w.b, "]}"...)
+		return nil
+	}}, nil
+}
+
+// writeGroup writes a Group. Its members are read page by page and leave before the next page is read, unless the client asked
+// for particular attributes.
+func (d *Door) writeGroup(w *writer, r *request, g *directory.Group) error {
+	start := len(w.b)
+	w.hold = !r.projection.Default()
+	w.b = append(w.b, `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"],"id":"`...)
+	w.b = append(w.b, g.ID...)
+	w.b = append(w.b, '"')
+	if g.ExternalID != "" {
+		w.b = appendString(append(w.b, `,"externalId":`...), g.ExternalID)
+	}
+	w.b = appendString(append(w.b, `,"displayName":`...), g.DisplayName)
+	w.b = append(w.b, ',')
+	w.b = d.appendMeta(w.b, r, "Group", "/Groups/", string(g.ID), g.Created, g.Modified, g.Version)
+	if r.projection.Wants("members") {
+		if err := d.writeMembers(w, r, g); err != nil {
+			return err
+		}
+	}
+	w.b = append(w.b, '}')
+	if !w.hold {
+		return w.flush()
+	}
+	b, err := project(w.b, start, r.projection)
+	w.b, w.hold = b, false
+	return err
+}
+
+func (d *Door) writeMembers(w *writer, r *request, g *directory.Group) error {
+	var last directory.Member
+	for first := true; ; first = false {
+		var page []directory.Member
+		err := d.DB.View(r.Context(), func(tx *store.Tx) (err error) {
+			page, err = tx.Members(g.Row, last, memberPage)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		if first {
+			w.b = append(w.b, `,"members":[`...)
+			if len(page) == memberPage {
+				release, err := d.enterLarge(r)
+				if err != nil {
+					return err
+				}
+				defer release()
+			}
+		}
+		for n, m := range page {
+			if n > 0 || !first {
+				w.b = append(w.b, ',')
+			}
+			kind, path := "User", "/Users/"
+			if m.Group {
+				kind, path = "Group", "/Groups/"
+			}
+			w.b = appendReference(w.b, m.ID, r.location(path, m.ID), kind, m.Display)
+		}
+		if len(page) < memberPage {
+			w.b = append(w.b, ']')
+			return nil
+		}
+		last = page[len(page)-1]
+		if err := w.flush(); err != nil {
+			return err
+		}
+	}
+}
+
+// enterLarge waits for its turn to answer with a large group.
+func (d *Door) enterLarge(r *request) (release func(), err error) {
+	select {
+	case d.large <- struct{}{}:
+		return func() { <-d.large }, nil
+	case <-r.Context().Done():
+		return nil, r.Context().Err()
+	}
+}

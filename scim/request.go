@@ -1,0 +1,156 @@
+package scim
+
+import (
+	"errors"
+	"math"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/rollcall-id/rollcall/directory"
+	"github.com/rollcall-id/rollcall/scim/schema"
+	"github.com/rollcall-id/rollcall/store"
+)
+
+const (
+	defaultCount = 100
+	maxCount     = 200
+)
+
+// request is a request whose sender is known.
+type request struct {
+	*http.Request
+	w          http.ResponseWriter
+	actor      directory.Actor
+	id         string // of the resource, from the path
+	base       string // URL of the door
+	params     map[string]string
+	projection schema.Projection
+	startIndex int   // as the answer says it, from 1
+	ifMatch    int64 // version, zero for any
+}
+
+// base returns the URL of the door, as the configuration or else the request says it.
+func (d *Door) base(r *http.Request) string {
+	if d.BaseURL != "" {
+		return d.BaseURL + Base
+	}
+	return "http://" + r.Host + Base
+}
+
+// location returns the URL of a resource.
+func (r *request) location(path, id string) string { return r.base + path + id }
+
+// readParams reads what counts for every endpoint: the parameters of the query, the attributes wanted, the condition.
+func (d *Door) readParams(r *request) error {
+	if r.URL.RawQuery != "" {
+		if err := r.parseQuery(); err != nil {
+			return err
+		}
+		resource := d.user
+		if strings.HasPrefix(r.URL.Path, Base+"/Groups") {
+			resource = d.group
+		}
+		r.projection = resource.Projection(r.params["attributes"], r.params["excludedattributes"])
+	}
+	if match := r.Header.Get("If-Match"); match != "" && match != "*" {
+		version, ok := parseTag(match)
+		if !ok {
+			return directory.Errorf(directory.Stale, "If-Match", "is no version that there was")
+		}
+		r.ifMatch = version
+	}
+	return nil
+}
+
+// parseQuery reads the query into params, names in lower case, the first of several counts. Unlike net/url it takes a
+// semicolon for a character like others.
+func (r *request) parseQuery() error {
+	r.params = map[string]string{}
+	for pair := range strings.SplitSeq(r.URL.RawQuery, "&") {
+		name, value, _ := strings.Cut(pair, "=")
+		name, err := url.QueryUnescape(name)
+		if err != nil {
+			return schema.Errorf("invalidSyntax", "the query is not well encoded")
+		}
+		if value, err = url.QueryUnescape(value); err != nil {
+			return schema.Errorf("invalidSyntax", "the query is not well encoded")
+		}
+		if _, seen := r.params[strings.ToLower(name)]; !seen {
+			r.params[strings.ToLower(name)] = value
+		}
+	}
+	return nil
+}
+
+// parseTag reads the version from an entity tag such as W/"7".
+//
+// RFC 7232, section 2.3.
+func parseTag(tag string) (int64, bool) {
+	tag = strings.TrimPrefix(strings.TrimSpace(tag), "W/")
+	version, err := strconv.ParseInt(strings.Trim(tag, `"`), 10, 64)
+	return version, err == nil && version > 0 && len(tag) > 2 && tag[0] == '"' && tag[len(tag)-1] == '"'
+}
+
+// unchanged reports whether the client has this version of the resource already.
+//
+// RFC 7644, section 3.14.
+func (r *request) unchanged(version int64) bool {
+	for tag := range strings.SplitSeq(r.Header.Get("If-None-Match"), ",") {
+		if v, ok := parseTag(tag); ok && v == version || strings.TrimSpace(tag) == "*" {
+			return true
+		}
+	}
+	return false
+}
+
+// query reads filter, startIndex and count.
+//
+// RFC 7644, sections 3.4.2.2. and 3.4.2.4.
+func (r *request) query(resource *schema.Resource) (q directory.Query, err error) {
+	q.Connection = r.actor.Connection
+	if q.Where, err = parseFilter(r.params["filter"], resource); err != nil {
+		return q, err
+	}
+	if r.startIndex, err = r.number("startindex", 1); err != nil {
+		return q, err
+	}
+	if q.Limit, err = r.number("count", defaultCount); err != nil {
+		return q, err
+	}
+	r.startIndex = max(r.startIndex, 1)
+	q.Offset, q.Limit = r.startIndex-1, min(max(q.Limit, 0), maxCount)
+	return q, nil
+}
+
+// number reads an integer parameter; one that is too large for the machine is the largest.
+func (r *request) number(name string, missing int) (int, error) {
+	text := strings.TrimSpace(r.params[name])
+	if text == "" {
+		return missing, nil
+	}
+	n, err := strconv.Atoi(text)
+	if ne, ok := err.(*strconv.NumError); ok && ne.Err == strconv.ErrRange {
+		if strings.HasPrefix(text, "-") {
+			return math.MinInt, nil
+		}
+		return math.MaxInt, nil
+	}
+	if err != nil {
+		return 0, directory.Errorf(directory.Invalid, name, "must be an integer")
+	}
+	return n, nil
+}
+
+// read asks the store: what an index leads to like every read, the rest where it is in nobody's way.
+func (d *Door) read(r *request, q directory.Query, fn func(*store.Tx) error) error {
+	if q.Indexed() {
+		return d.DB.View(r.Context(), fn)
+	}
+	err := d.DB.Search(r.Context(), fn)
+	if e, ok := errors.AsType[*directory.Error](err); ok && e.Kind == directory.Limit {
+		return errTooMany
+	}
+	return err
+}

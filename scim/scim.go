@@ -1,0 +1,158 @@
+// Package scim is the SCIM 2.0 door: it turns requests into edits for provision and questions for store, and what they return
+// into SCIM. It owns routes, resources, media types, conditional requests and the one table of SCIM errors. Which attributes
+// there are is scim/schema's, what a filter means scim/filter's, what a PATCH does scim/patch's, and what follows from a change
+// provision's. cmd hangs it under /scim/v2.
+//
+// RFC 7643, RFC 7644.
+package scim
+
+import (
+	"errors"
+	"log/slog"
+	"maps"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gorilla/mux"
+
+	"github.com/rollcall-id/rollcall/directory"
+	"github.com/rollcall-id/rollcall/login"
+	"github.com/rollcall-id/rollcall/provision"
+	"github.com/rollcall-id/rollcall/scim/schema"
+	"github.com/rollcall-id/rollcall/store"
+	"github.com/rollcall-id/rollcall/web"
+)
+
+// Base is the path under which the door is hung.
+const Base = "/scim/v2"
+
+const (
+	scimJSON  = "application/scim+json"
+	plainJSON = "application/json"
+)
+
+const (
+	requestRate  = 500 // requests a second for each token
+	requestBurst = 1000
+	failureRate  = 10.0 / 60 // failed credentials a second for each address
+	failureBurst = 10
+)
+
+// Door serves SCIM.
+type Door struct {
+	DB        *store.DB
+	Provision *provision.Service
+	Log       *slog.Logger
+	// BaseURL is what clients call us, such as https://chat.example.com, without a path. Empty: what the request says.
+	BaseURL string
+	Proxies web.Proxies
+
+	user, group *schema.Resource
+	requests    *web.Limiter[directory.TokenID]
+	failures    *web.Limiter[netip.Addr]
+	large       chan struct{}
+	router      *mux.Router
+	endpoints   map[string]endpoint
+}
+
+// Handler returns the handler of the door. It is called once, after the fields are set.
+func (d *Door) Handler() http.Handler {
+	d.user, d.group = schema.User(), schema.Group()
+	d.requests = web.NewLimiter[directory.TokenID](requestRate, requestBurst, time.Now)
+	d.failures = web.NewLimiter[netip.Addr](failureRate, failureBurst, time.Now)
+	d.large = make(chan struct{}, largeGroups)
+	d.router, d.endpoints = d.routes()
+	return &web.Door{
+		Handler: http.HandlerFunc(d.serve), Error: d.writeError, Log: d.Log, Proxies: d.Proxies,
+		Slashed: []string{Base + "/Users/", Base + "/Groups/"},
+	}
+}
+
+type handler func(*request) (*answer, error)
+
+// endpoint is what a path can be asked, by method.
+type endpoint map[string]handler
+
+// routes returns the router, which finds the path, and what stands behind each path. The router's own answers and middleware
+// are not used: who asks must be known first.
+func (d *Door) routes() (*mux.Router, map[string]endpoint) {
+	endpoints := map[string]endpoint{
+		"/Users":  {http.MethodGet: d.listUsers, http.MethodPost: d.createUser},
+		"/Groups": {http.MethodGet: d.listGroups, http.MethodPost: d.createGroup},
+		"/Users/{id}": {
+			http.MethodGet: d.getUser, http.MethodPut: d.replaceUser, http.MethodPatch: d.patchUser, http.MethodDelete: d.deleteUser,
+		},
+		"/Groups/{id}": {
+			http.MethodGet: d.getGroup, http.MethodPut: d.replaceGroup, http.MethodPatch: d.patchGroup, http.MethodDelete: d.deleteGroup,
+		},
+	}
+	// A filter behind a slash is served, for clients that put one there.
+	endpoints["/Users/"], endpoints["/Groups/"] = endpoints["/Users"], endpoints["/Groups"]
+	for _, path := range []string{"/ServiceProviderConfig", "/ResourceTypes", "/ResourceTypes/{id}", "/Schemas", "/Schemas/{id}"} {
+		endpoints[path] = endpoint{http.MethodGet: d.discover}
+	}
+	router := mux.NewRouter().SkipClean(true)
+	for path := range endpoints {
+		router.Path(Base + path).Name(path)
+	}
+	return router, endpoints
+}
+
+// serve answers one request. Who has no valid token learns nothing, not even which paths there are.
+func (d *Door) serve(w http.ResponseWriter, r *http.Request) {
+	actor, err := d.admit(r)
+	if err != nil {
+		d.writeError(w, r, err)
+		return
+	}
+	req := &request{Request: r, w: w, actor: actor, base: d.base(r)}
+	h, err := d.find(req)
+	if err == nil {
+		err = d.readParams(req)
+	}
+	if err != nil {
+		d.writeError(w, r, err)
+		return
+	}
+	a, err := h(req)
+	if err != nil {
+		d.writeError(w, r, err)
+		return
+	}
+	d.write(req, a)
+}
+
+func (d *Door) admit(r *http.Request) (directory.Actor, error) {
+	record := web.RecordOf(r.Context())
+	actor, err := login.Connection(r.Context(), d.DB, r.Header.Get("Authorization"))
+	record.Connection, record.TokenID = actor.ConnName, string(actor.Token)
+	actor.Request = record.RequestID
+	if err == nil {
+		return actor, d.requests.Take(actor.Token)
+	}
+	if e, ok := errors.AsType[*directory.Error](err); ok && e.Kind == directory.Unauthenticated {
+		if limited := d.failures.Take(web.AddressKey(record.Client)); limited != nil {
+			return actor, limited
+		}
+	}
+	return actor, err
+}
+
+// find returns the handler that the path and the method name.
+func (d *Door) find(r *request) (handler, error) {
+	var match mux.RouteMatch
+	if !d.router.Match(r.Request, &match) {
+		return nil, &web.Error{Status: http.StatusNotFound, Msg: "there is no such endpoint under " + Base}
+	}
+	r.id = match.Vars["id"]
+	e := d.endpoints[match.Route.GetName()]
+	if h := e[r.Method]; h != nil {
+		return h, nil
+	}
+	allow := strings.Join(slices.Sorted(maps.Keys(e)), ", ")
+	r.w.Header().Set("Allow", allow)
+	return nil, &web.Error{Status: http.StatusMethodNotAllowed, Msg: r.Method + " is not possible here: use " + allow}
+}

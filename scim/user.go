@@ -1,0 +1,281 @@
+package scim
+
+import (
+	"bytes"
+	"net/http"
+	"strconv"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/rollcall-id/rollcall/directory"
+	"github.com/rollcall-id/rollcall/provision"
+	"github.com/rollcall-id/rollcall/scim/patch"
+	"github.com/rollcall-id/rollcall/scim/schema"
+	"github.com/rollcall-id/rollcall/store"
+)
+
+func (d *Door) createUser(r *request) (*answer, error) {
+	body, err := d.readBody(r, maxBody, nil)
+	if err != nil {
+		return nil, err
+	}
+	doc, err := d.user.Normalize(body)
+	if err != nil {
+		return nil, err
+	}
+	if _, said := doc["active"]; !said {
+		doc["active"] = true
+	}
+	i, err := d.Provision.CreateIdentity(r.Context(), r.actor, d.content(doc))
+	if err != nil {
+		return nil, err
+	}
+	return d.userAnswer(r, http.StatusCreated, &i)
+}
+
+// content is the edit that makes doc what the identity says. It is the only text that derives an identity's fields from a
+// document.
+func (d *Door) content(doc map[string]any) provision.Edit {
+	return func(i *directory.Identity) (err error) {
+		i.UserName, _ = doc["userName"].(string)
+		i.ExternalID, _ = doc["externalId"].(string)
+		i.Active, _ = doc["active"].(bool)
+		i.Profile = profile(doc)
+		if i.Document, err = json.Marshal(doc, json.Deterministic(true)); err != nil {
+			return err
+		}
+		i.Search, err = json.Marshal(d.user.Search(doc, directory.Key), json.Deterministic(true))
+		return err
+	}
+}
+
+// profile takes from a document what an account has: of the e-mails the primary one, else the one of type work.
+func profile(doc map[string]any) directory.Profile {
+	text := func(from map[string]any, name string) string { s, _ := from[name].(string); return s }
+	name, _ := doc["name"].(map[string]any)
+	p := directory.Profile{
+		FirstName: text(name, "givenName"), LastName: text(name, "familyName"),
+		Nickname: text(doc, "nickName"), Position: text(doc, "title"), Locale: text(doc, "locale"),
+	}
+	emails, _ := doc["emails"].([]any)
+	for _, e := range emails {
+		email, _ := e.(map[string]any)
+		if primary, _ := email["primary"].(bool); primary {
+			p.Email = text(email, "value")
+			break
+		}
+		if p.Email == "" && directory.Key(text(email, "type")) == "work" {
+			p.Email = text(email, "value")
+		}
+	}
+	return p
+}
+
+func (d *Door) getUser(r *request) (*answer, error) {
+	var (
+		i      directory.Identity
+		groups map[directory.Row][]directory.Containment
+	)
+	err := d.DB.View(r.Context(), func(tx *store.Tx) (err error) {
+		if i, err = tx.Identity(r.actor.Connection, directory.IdentityID(r.id)); err != nil {
+			return err
+		}
+		groups, err = tx.GroupsOf(i.Row)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if r.unchanged(i.Version) {
+		return &answer{status: http.StatusNotModified, version: i.Version}, nil
+	}
+	return d.renderUser(r, http.StatusOK, &i, groups[i.Row])
+}
+
+func (d *Door) replaceUser(r *request) (*answer, error) {
+	body, err := d.readBody(r, maxBody, nil)
+	if err != nil {
+		return nil, err
+	}
+	doc, err := d.user.Normalize(body)
+	if err != nil {
+		return nil, err
+	}
+	_, said := doc["active"]
+	edit := d.content(doc)
+	return d.updateUser(r, func(i *directory.Identity) error {
+		if !said {
+			doc["active"] = i.Active // absent means unchanged
+		}
+		return edit(i)
+	})
+}
+
+func (d *Door) patchUser(r *request) (*answer, error) {
+	body, err := d.readBody(r, maxBody, nil)
+	if err != nil {
+		return nil, err
+	}
+	ops, err := patch.Parse(body, d.user, r.id)
+	if err != nil {
+		return nil, err
+	}
+	return d.updateUser(r, func(i *directory.Identity) error {
+		var doc map[string]any
+		if err := json.Unmarshal(i.Document, &doc); err != nil {
+			return err
+		}
+		changed, err := patch.Apply(doc, ops)
+		if err != nil || !changed {
+			return err
+		}
+		return d.content(doc)(i)
+	})
+}
+
+func (d *Door) updateUser(r *request, edit provision.Edit) (*answer, error) {
+	i, err := d.Provision.UpdateIdentity(r.Context(), r.actor, directory.IdentityID(r.id), r.ifMatch, edit)
+	if err != nil {
+		return nil, err
+	}
+	return d.userAnswer(r, http.StatusOK, &i)
+}
+
+func (d *Door) deleteUser(r *request) (*answer, error) {
+	err := d.Provision.RemoveIdentity(r.Context(), r.actor, directory.IdentityID(r.id), r.ifMatch)
+	return &answer{status: http.StatusNoContent}, err
+}
+
+// userAnswer renders an identity that was just written.
+func (d *Door) userAnswer(r *request, status int, i *directory.Identity) (*answer, error) {
+	var groups map[directory.Row][]directory.Containment
+	if r.projection.Wants("groups") {
+		err := d.DB.View(r.Context(), func(tx *store.Tx) (err error) {
+			groups, err = tx.GroupsOf(i.Row)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return d.renderUser(r, status, i, groups[i.Row])
+}
+
+func (d *Door) renderUser(r *request, status int, i *directory.Identity, groups []directory.Containment) (*answer, error) {
+	body, err := d.appendUser(nil, r, i, groups)
+	a := &answer{status: status, version: i.Version, body: body}
+	if status == http.StatusCreated {
+		a.location = r.location("/Users/", string(i.ID))
+	}
+	return a, err
+}
+
+// extensionKey begins the enterprise extension in a document. A quote inside a value is escaped, so this stands nowhere else.
+var extensionKey = []byte(`"` + schema.EnterpriseURN + `":{`)
+
+// appendUser appends the SCIM User of an identity to b. The document is passed on as it is stored; only a client that asked for
+// particular attributes costs a decoding.
+func (d *Door) appendUser(b []byte, r *request, i *directory.Identity, groups []directory.Containment) ([]byte, error) {
+	start := len(b)
+	b = append(b, `{"schemas":["`+schema.UserURN+`"`...)
+	if bytes.Contains(i.Document, extensionKey) {
+		b = append(b, `,"`+schema.EnterpriseURN+`"`...)
+	}
+	b = append(b, `],"id":"`...)
+	b = append(b, i.ID...)
+	b = append(b, `",`...)
+	b = append(b, i.Document[1:len(i.Document)-1]...)
+	if len(groups) > 0 {
+		b = append(b, `,"groups":[`...)
+		for n, g := range groups {
+			if n > 0 {
+				b = append(b, ',')
+			}
+			kind := "indirect"
+			if g.Direct {
+				kind = "direct"
+			}
+			b = appendReference(b, string(g.ID), r.location("/Groups/", string(g.ID)), kind, g.DisplayName)
+		}
+		b = append(b, ']')
+	}
+	b = append(b, ',')
+	b = d.appendMeta(b, r, "User", "/Users/", string(i.ID), i.Created, i.Modified, i.Version)
+	b = append(b, '}')
+	if r.projection.Default() {
+		return b, nil
+	}
+	return project(b, start, r.projection)
+}
+
+// project decodes the resource that begins at start in b and appends what the client wants of it instead.
+func project(b []byte, start int, p schema.Projection) ([]byte, error) {
+	var resource map[string]any
+	if err := json.Unmarshal(b[start:], &resource); err != nil {
+		return nil, err
+	}
+	p.Apply(resource)
+	out, err := json.Marshal(resource, json.Deterministic(true))
+	return append(b[:start], out...), err
+}
+
+// appendReference appends one value of groups or members.
+func appendReference(b []byte, value, ref, kind, display string) []byte {
+	b = append(b, `{"value":"`...)
+	b = append(b, value...)
+	b = append(b, `","$ref":"`...)
+	b = append(b, ref...)
+	b = append(b, `","type":"`...)
+	b = append(b, kind...)
+	b = append(b, `","display":`...)
+	return append(appendString(b, display), '}')
+}
+
+func (d *Door) listUsers(r *request) (*answer, error) {
+	q, err := r.query(d.user)
+	if err != nil {
+		return nil, err
+	}
+	var (
+		page   []directory.Identity
+		total  int64
+		groups map[directory.Row][]directory.Containment
+	)
+	err = d.read(r, q, func(tx *store.Tx) (err error) {
+		if page, total, err = tx.Identities(q); err != nil || !r.projection.Wants("groups") {
+			return err
+		}
+		rows := make([]directory.Row, len(page))
+		for n := range page {
+			rows[n] = page[n].Row
+		}
+		groups, err = tx.GroupsOf(rows...)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	b := appendListHead(nil, total, r.startIndex, len(page))
+	for n := range page {
+		if n > 0 {
+			b = append(b, ',')
+		}
+		if b, err = d.appendUser(b, r, &page[n], groups[page[n].Row]); err != nil {
+			return nil, err
+		}
+	}
+	return &answer{status: http.StatusOK, body: append(b, "]}"...)}, nil
+}
+
+// appendListHead begins a ListResponse, up to the bracket of its resources.
+//
+// RFC 7644, section 3.4.2.
+func appendListHead(b []byte, total int64, startIndex, n int) []byte {
+	b = append(b, `{"schemas":["urn:ietf:params:scim:api:messages:2.0:ListResponse"],"totalResults":`...)
+	b = strconv.AppendInt(b, total, 10)
+	b = append(b, `,"startIndex":`...)
+	b = strconv.AppendInt(b, int64(startIndex), 10)
+	b = append(b, `,"itemsPerPage":`...)
+	b = strconv.AppendInt(b, int64(n), 10)
+	return append(b, `,"Resources":[`...)
+}

@@ -1,0 +1,119 @@
+package store
+
+import "github.com/rollcall-id/rollcall/directory"
+
+const accountColumns = `a.row_id, a.id, a.username, a.email, a.first_name, a.last_name, a.nickname, a.position, a.locale,
+	a.suspended, a.active, a.created, a.modified, coalesce(a.closed, 0)`
+
+type accountScan struct {
+	a                         directory.Account
+	created, modified, closed int64
+}
+
+func (s *accountScan) dest() []any {
+	a := &s.a
+	return []any{
+		(*int64)(&a.Row), (*string)(&a.ID), &a.Username, &a.Email, &a.FirstName, &a.LastName, &a.Nickname, &a.Position, &a.Locale,
+		&a.Suspended, &a.Active, &s.created, &s.modified, &s.closed,
+	}
+}
+
+func (s *accountScan) value() directory.Account {
+	s.a.Created, s.a.Modified, s.a.Closed = at(s.created), at(s.modified), at(s.closed)
+	return s.a
+}
+
+func (tx *Tx) account(query string, arg any) (directory.Account, error) {
+	var s accountScan
+	if ok, err := tx.get(query, []any{arg}, s.dest()...); err != nil || !ok {
+		return s.a, notFound("account", arg, err)
+	}
+	return s.value(), nil
+}
+
+// Account returns the account in that row. Errors: NotFound.
+func (tx *Tx) Account(row directory.Row) (directory.Account, error) {
+	return tx.account(`select `+accountColumns+` from account a where a.row_id = $1`, int64(row))
+}
+
+// HoldAccount is Account, and keeps others from changing the account until the end.
+func (tx *Tx) HoldAccount(row directory.Row) (directory.Account, error) {
+	return tx.account(`select `+accountColumns+` from account a where a.row_id = $1 for_update`, int64(row))
+}
+
+// HoldAccounts keeps others from changing the accounts until the end.
+func (tx *Tx) HoldAccounts(rows []directory.Row) error {
+	_, err := tx.rowsOf(`select row_id from account where row_id in rows($1) order by row_id for_update`, list(rows))
+	return err
+}
+
+// FindAccount returns the account of that id, username or e-mail, tried in this order. Errors: NotFound.
+func (tx *Tx) FindAccount(name string) (directory.Account, error) {
+	key := directory.Key(name)
+	var s accountScan
+	ok, err := tx.get(`select `+accountColumns+` from account a where a.id = $1 or a.username_key = $2 or a.email_key = $2
+		order by case when a.id = $1 then 0 when a.username_key = $2 then 1 else 2 end limit 1`, []any{name, key}, s.dest()...)
+	if err != nil || !ok {
+		return s.a, notFound("account", name, err)
+	}
+	return s.value(), nil
+}
+
+// Accounts returns up to limit accounts behind the row after, in the order in which they were made.
+func (tx *Tx) Accounts(after directory.Row, limit int) (all []directory.Account, err error) {
+	err = tx.each(`select `+accountColumns+` from account a where a.row_id > $1 order by a.row_id limit $2`, []any{int64(after), int64(limit)},
+		func(scan func(...any) error) error {
+			var s accountScan
+			if err := scan(s.dest()...); err != nil {
+				return err
+			}
+			all = append(all, s.value())
+			return nil
+		})
+	return all, err
+}
+
+// AddAccount stores a new account and sets its row. Username and e-mail must have been found free in this transaction.
+func (tx *Tx) AddAccount(a *directory.Account) error {
+	_, err := tx.add(&a.Row, `insert into account (id, username, username_key, email, email_key, first_name, last_name, nickname, position,
+		locale, suspended, active, created, modified, closed)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) returning row_id`,
+		string(a.ID), a.Username, directory.Key(a.Username), a.Email, null(directory.Key(a.Email)), a.FirstName, a.LastName, a.Nickname,
+		a.Position, a.Locale, a.Suspended, a.Active, ms(a.Created), ms(a.Modified), null(ms(a.Closed)))
+	return err
+}
+
+// PutAccount stores an account that is there.
+func (tx *Tx) PutAccount(a *directory.Account) error {
+	_, err := tx.exec(`update account set username = $2, username_key = $3, email = $4, email_key = $5, first_name = $6, last_name = $7,
+		nickname = $8, position = $9, locale = $10, suspended = $11, active = $12, modified = $13, closed = $14 where row_id = $1`,
+		int64(a.Row), a.Username, directory.Key(a.Username), a.Email, null(directory.Key(a.Email)), a.FirstName, a.LastName,
+		a.Nickname, a.Position, a.Locale, a.Suspended, a.Active, ms(a.Modified), null(ms(a.Closed)))
+	return err
+}
+
+// ReleaseUsername gives the username of an account closed before then to nobody, by putting the account's id behind it.
+func (tx *Tx) ReleaseUsername(username string, before int64) error {
+	_, err := tx.exec(`update account set username = substr(username, 1, 37) || '-' || id, username_key = substr(username_key, 1, 37) || '-' || id
+		where username_key = $1 and closed < $2`, directory.Key(username), before)
+	return err
+}
+
+// UsernameTaken reports whether an account has the username.
+func (tx *Tx) UsernameTaken(username string) (bool, error) {
+	var row int64
+	return tx.get(`select row_id from account where username_key = $1`, []any{directory.Key(username)}, &row)
+}
+
+// EmailHolder returns the account that has the e-mail, and zero when none has.
+func (tx *Tx) EmailHolder(email string) (directory.Row, error) {
+	var row int64
+	_, err := tx.get(`select row_id from account where email_key = $1`, []any{directory.Key(email)}, &row)
+	return directory.Row(row), err
+}
+
+// RemoveAccount removes the account and all that is its own: memberships, tombstones, conflicts. No identity may be bound to it.
+func (tx *Tx) RemoveAccount(row directory.Row) error {
+	_, err := tx.exec(`delete from account where row_id = $1`, int64(row))
+	return err
+}

@@ -1,0 +1,211 @@
+package store
+
+import (
+	"encoding/json"
+
+	"github.com/rollcall-id/rollcall/directory"
+)
+
+const connectionColumns = `c.row_id, c.id, c.name, c.preset, c.enabled, c.settings, c.created`
+
+type connectionScan struct {
+	c        directory.Connection
+	settings string
+	created  int64
+}
+
+func (s *connectionScan) dest() []any {
+	return []any{(*int64)(&s.c.Row), (*string)(&s.c.ID), &s.c.Name, &s.c.Preset, &s.c.Enabled, &s.settings, &s.created}
+}
+
+func (s *connectionScan) value() (directory.Connection, error) {
+	s.c.Created = at(s.created)
+	return s.c, json.Unmarshal([]byte(s.settings), &s.c.Set)
+}
+
+// Connection returns the connection of that name. Errors: NotFound.
+func (tx *Tx) Connection(name string) (directory.Connection, error) {
+	return tx.connection(`select `+connectionColumns+` from connection c where c.name = $1`, name)
+}
+
+// ConnectionAt returns the connection in that row. Errors: NotFound.
+func (tx *Tx) ConnectionAt(row directory.Row) (directory.Connection, error) {
+	return tx.connection(`select `+connectionColumns+` from connection c where c.row_id = $1`, int64(row))
+}
+
+// HoldConnection is ConnectionAt, and keeps others from changing the connection until the end.
+func (tx *Tx) HoldConnection(row directory.Row) (directory.Connection, error) {
+	return tx.connection(`select `+connectionColumns+` from connection c where c.row_id = $1 for_update`, int64(row))
+}
+
+func (tx *Tx) connection(query string, arg any) (directory.Connection, error) {
+	var s connectionScan
+	if ok, err := tx.get(query, []any{arg}, s.dest()...); err != nil || !ok {
+		return s.c, notFound("connection", arg, err)
+	}
+	return s.value()
+}
+
+// Connections returns every connection, by name.
+func (tx *Tx) Connections() (all []directory.Connection, err error) {
+	err = tx.each(`select `+connectionColumns+` from connection c order by c.name`, nil, func(scan func(...any) error) error {
+		var s connectionScan
+		if err := scan(s.dest()...); err != nil {
+			return err
+		}
+		c, err := s.value()
+		all = append(all, c)
+		return err
+	})
+	return all, err
+}
+
+// AddConnection stores a new connection and sets its row. Errors: Conflict when the name is taken.
+func (tx *Tx) AddConnection(c *directory.Connection) error {
+	ok, err := tx.add(&c.Row, `insert into connection (id, name, preset, enabled, settings, created)
+		values ($1, $2, $3, $4, $5, $6) on conflict do nothing returning row_id`,
+		string(c.ID), c.Name, c.Preset, c.Enabled, settingsJSON(c.Set), ms(c.Created))
+	return taken("connection", c.Name, ok, err)
+}
+
+// PutConnection stores a connection that is there.
+func (tx *Tx) PutConnection(c *directory.Connection) error {
+	_, err := tx.exec(`update connection set preset = $2, enabled = $3, settings = $4 where row_id = $1`,
+		int64(c.Row), c.Preset, c.Enabled, settingsJSON(c.Set))
+	return err
+}
+
+// RemoveConnection removes a connection with its groups, links, rules, tokens and conflicts. Its identities must be gone.
+func (tx *Tx) RemoveConnection(row directory.Row) error {
+	for _, query := range []string{
+		`delete from link where connection = $1`,
+		`delete from grp where connection = $1`,
+		`delete from connection where row_id = $1`,
+	} {
+		if _, err := tx.exec(query, int64(row)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func settingsJSON(set map[string]string) string {
+	if len(set) == 0 {
+		return "{}"
+	}
+	b, _ := json.Marshal(set) // a map of strings always marshals
+	return string(b)
+}
+
+const tokenColumns = `t.row_id, t.id, t.connection, t.hash, t.created, coalesce(t.expires, 0), coalesce(t.revoked, 0)`
+
+type tokenScan struct {
+	t                         directory.Token
+	created, expires, revoked int64
+}
+
+func (s *tokenScan) dest() []any {
+	return []any{(*int64)(&s.t.Row), (*string)(&s.t.ID), (*int64)(&s.t.Connection), &s.t.Hash, &s.created, &s.expires, &s.revoked}
+}
+
+func (s *tokenScan) value() directory.Token {
+	s.t.Created, s.t.Expires, s.t.Revoked = at(s.created), at(s.expires), at(s.revoked)
+	return s.t
+}
+
+// TokenByHash returns a token and its connection. Errors: NotFound.
+func (tx *Tx) TokenByHash(hash string) (directory.Token, directory.Connection, error) {
+	var (
+		t tokenScan
+		c connectionScan
+	)
+	ok, err := tx.get(`select `+tokenColumns+`, `+connectionColumns+`
+		from token t join connection c on c.row_id = t.connection where t.hash = $1`, []any{hash}, append(t.dest(), c.dest()...)...)
+	if err != nil || !ok {
+		return t.t, c.c, notFound("token", "", err)
+	}
+	conn, err := c.value()
+	t.t.ConnName = conn.Name
+	return t.value(), conn, err
+}
+
+// Tokens returns the tokens of a connection, or of all when connection is zero, oldest first.
+func (tx *Tx) Tokens(connection directory.Row) (all []directory.Token, err error) {
+	err = tx.each(`select `+tokenColumns+`, c.name from token t join connection c on c.row_id = t.connection
+		where $1 = 0 or t.connection = $1 order by t.row_id`, []any{int64(connection)}, func(scan func(...any) error) error {
+		var s tokenScan
+		if err := scan(append(s.dest(), &s.t.ConnName)...); err != nil {
+			return err
+		}
+		all = append(all, s.value())
+		return nil
+	})
+	return all, err
+}
+
+// AddToken stores a new token and sets its row.
+func (tx *Tx) AddToken(t *directory.Token) error {
+	_, err := tx.add(&t.Row, `insert into token (id, connection, hash, created, expires) values ($1, $2, $3, $4, $5) returning row_id`,
+		string(t.ID), int64(t.Connection), t.Hash, ms(t.Created), null(ms(t.Expires)))
+	return err
+}
+
+// RevokeToken ends a token now. Errors: NotFound, also when it was revoked before.
+func (tx *Tx) RevokeToken(id directory.TokenID) (directory.Token, error) {
+	var s tokenScan
+	ok, err := tx.get(`update token set revoked = $2 where id = $1 and revoked is null
+		returning row_id, id, connection, hash, created, coalesce(expires, 0), coalesce(revoked, 0)`, []any{string(id), tx.now}, s.dest()...)
+	if err != nil || !ok {
+		return s.t, notFound("token", id, err)
+	}
+	return s.value(), nil
+}
+
+// notFound is err, or a NotFound that names what was looked for.
+func notFound(what string, name any, err error) error {
+	if err != nil {
+		return err
+	}
+	if name == "" {
+		return directory.Errorf(directory.NotFound, "", "no such %s", what)
+	}
+	return directory.Errorf(directory.NotFound, "", "there is no %s %v", what, name)
+}
+
+// taken is err, or a Conflict when nothing was added.
+func taken(what, name string, added bool, err error) error {
+	if err == nil && !added {
+		return directory.Errorf(directory.Conflict, what, "%q is taken", name)
+	}
+	return err
+}
+
+// AddAdoption allows the connection's next identity whose field ("email", "username", "userName" or "externalId") has the key
+// to be bound to the account. added is false when that was allowed before.
+func (tx *Tx) AddAdoption(connection, account directory.Row, field, key string) (added bool, err error) {
+	var row directory.Row
+	return tx.add(&row, `insert into adoption (connection, account, field, key, created) values ($1, $2, $3, $4, $5)
+		on conflict do nothing returning row_id`, int64(connection), int64(account), field, key, tx.now)
+}
+
+// Adoption returns the account that an identity of the connection may adopt, and zero when there is none.
+func (tx *Tx) Adoption(connection directory.Row, email, username, userName, externalID string) (directory.Row, error) {
+	var row int64
+	_, err := tx.get(`select account from adoption where connection = $1 and (field = 'email' and key = $2 or field = 'username' and key = $3
+		or field = 'userName' and key = $4 or field = 'externalId' and key = $5) order by field limit 1`,
+		[]any{int64(connection), directory.Key(email), directory.Key(username), directory.Key(userName), externalID}, &row)
+	return directory.Row(row), err
+}
+
+// RemoveAdoptions forgets what was allowed for an account.
+func (tx *Tx) RemoveAdoptions(account directory.Row) error {
+	_, err := tx.exec(`delete from adoption where account = $1`, int64(account))
+	return err
+}
+
+// CountManagedActive returns how many active accounts the identities of a connection manage.
+func (tx *Tx) CountManagedActive(connection directory.Row) (n int64, err error) {
+	_, err = tx.get(`select count(*) from identity i join account a on a.row_id = i.account
+		where i.connection = $1 and i.manages and a.active`, []any{int64(connection)}, &n)
+	return n, err
+}

@@ -1,0 +1,78 @@
+package store
+
+import (
+	"encoding/json"
+
+	"github.com/rollcall-id/rollcall/directory"
+)
+
+// AddEvent stores an event.
+func (tx *Tx) AddEvent(e *directory.Event) error {
+	changes, err := json.Marshal(e.Changes)
+	if err != nil {
+		return err
+	}
+	_, err = tx.exec(`insert into event (time, action, actor, connection, token, request, object, changes) values ($1, $2, $3, $4, $5, $6, $7, $8)`,
+		ms(e.Time), e.Action, e.Actor, e.Connection, string(e.Token), e.Request, e.Object, string(changes))
+	return err
+}
+
+// Events returns up to limit of the newest events about any of the objects (about all when there are none), oldest first.
+func (tx *Tx) Events(objects []string, limit int) (all []directory.Event, err error) {
+	query := `select row_id, time, action, actor, connection, token, request, object, changes from event `
+	args := []any{int64(limit)}
+	if len(objects) == 0 {
+		query = `select * from (` + query + `order by row_id desc limit $1) e order by row_id`
+	} else {
+		query = `select * from (` + query + `where object in texts($2) order by row_id desc limit $1) e order by row_id`
+		args = append(args, texts(objects))
+	}
+	err = tx.each(query, args, func(scan func(...any) error) error {
+		var (
+			e       directory.Event
+			time    int64
+			changes []byte
+		)
+		if err := scan((*int64)(&e.Row), &time, &e.Action, &e.Actor, &e.Connection, (*string)(&e.Token), &e.Request, &e.Object, &changes); err != nil {
+			return err
+		}
+		e.Time = at(time)
+		all = append(all, e)
+		return json.Unmarshal(changes, &all[len(all)-1].Changes)
+	})
+	return all, err
+}
+
+// AddConflict stores a conflict and sets its row; added is false when it was known.
+func (tx *Tx) AddConflict(c *directory.OpenConflict) (added bool, err error) {
+	return tx.add(&c.Row, `insert into conflict (id, connection, field, value, value_key, external_id, account, detail, created)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict do nothing returning row_id`, string(c.ID), int64(c.Connection), c.Field, c.Value,
+		directory.Key(c.Value), c.ExternalID, null(int64(c.Account)), c.Detail, ms(c.Created))
+}
+
+// Conflicts returns the conflicts, oldest first.
+func (tx *Tx) Conflicts() (all []directory.OpenConflict, err error) {
+	err = tx.each(`select k.row_id, k.id, k.connection, c.name, k.field, k.value, k.external_id, coalesce(k.account, 0), coalesce(a.id, ''), k.detail, k.created
+		from conflict k join connection c on c.row_id = k.connection left join account a on a.row_id = k.account order by k.row_id`, nil,
+		func(scan func(...any) error) error {
+			var (
+				k       directory.OpenConflict
+				created int64
+			)
+			err := scan((*int64)(&k.Row), (*string)(&k.ID), (*int64)(&k.Connection), &k.ConnName, &k.Field, &k.Value, &k.ExternalID,
+				(*int64)(&k.Account), (*string)(&k.AccountID), &k.Detail, &created)
+			k.Created = at(created)
+			all = append(all, k)
+			return err
+		})
+	return all, err
+}
+
+// RemoveConflict removes a conflict. Errors: NotFound.
+func (tx *Tx) RemoveConflict(id directory.ConflictID) error {
+	n, err := tx.exec(`delete from conflict where id = $1`, string(id))
+	if err == nil && n == 0 {
+		return notFound("conflict", id, nil)
+	}
+	return err
+}

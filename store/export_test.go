@@ -1,0 +1,66 @@
+package store
+
+import (
+	"context"
+	"io/fs"
+)
+
+// What the tests of the engine reach for. They stand outside the package because storetest imports it.
+
+func (tx *Tx) Exec(query string, args ...any) (int64, error) { return tx.exec(query, args...) }
+
+func (tx *Tx) Get(query string, args []any, dest ...any) (bool, error) {
+	return tx.get(query, args, dest...)
+}
+
+func (tx *Tx) Each(query string, args []any, row func(scan func(dest ...any) error) error) error {
+	return tx.each(query, args, row)
+}
+
+// SetSteps replaces the migrations.
+func (db *DB) SetSteps(steps fs.FS) { db.steps = steps }
+
+// Pragma runs a pragma on the writing connection of SQLite.
+func (db *DB) Pragma(pragma string) error {
+	w := db.engine.(*sqlite).writer
+	var err error
+	w.between(func() {
+		_, err = w.c.conn.ExecContext(context.Background(), "pragma "+pragma)
+	})
+	return err
+}
+
+// Waiting is how many Updates stand in the queue of SQLite.
+func (db *DB) Waiting() int {
+	w := db.engine.(*sqlite).writer
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.queue)
+}
+
+// Log is the size of the log of SQLite in pages, and how many of them are in the file.
+func (db *DB) Log() (pages, copied int64, err error) {
+	w := db.engine.(*sqlite).writer
+	w.between(func() {
+		var s logState
+		s, err = checkpoint(w.c, "noop")
+		pages, copied = s.pages, s.copied
+	})
+	return pages, copied, err
+}
+
+// OnPostgres says which database it is.
+func (db *DB) OnPostgres() bool { return db.engine.dialect().name == "postgres" }
+
+// Rewrite shows a statement in the words of both databases.
+func Rewrite(query string) (sqlite, postgres string) {
+	return sqliteDialect().rewrite(query), postgresDialect().rewrite(query)
+}
+
+var SQLiteTrouble = func(err error) string { return meaning(diagnoseSQLite(err)) }
+
+var PostgresTrouble = func(err error) string { return meaning(diagnosePostgres(err)) }
+
+func meaning(f *failure) string {
+	return [...]string{"mistake", "lost race", "value taken", "disk full", "disk broken", "out of reach"}[f.trouble]
+}

@@ -1,0 +1,181 @@
+package store
+
+import (
+	"encoding/json"
+
+	"github.com/rollcall-id/rollcall/directory"
+)
+
+const identityColumns = `i.row_id, i.id, i.connection, coalesce(i.account, 0), i.manages, i.version, i.created, i.modified, i.active,
+	coalesce(i.inactive_since, 0), i.user_name, coalesce(i.external_id, ''), coalesce(i.subject, ''), i.profile, i.search, i.document`
+
+type identityScan struct {
+	i                           directory.Identity
+	created, modified, inactive int64
+	profile                     []byte
+}
+
+func (s *identityScan) dest() []any {
+	i := &s.i
+	return []any{
+		(*int64)(&i.Row), (*string)(&i.ID), (*int64)(&i.Connection), (*int64)(&i.Account), &i.Manages, &i.Version, &s.created, &s.modified, &i.Active,
+		&s.inactive, &i.UserName, &i.ExternalID, &i.Subject, &s.profile, &i.Search, &i.Document,
+	}
+}
+
+func (s *identityScan) value() (directory.Identity, error) {
+	s.i.Created, s.i.Modified, s.i.InactiveSince = at(s.created), at(s.modified), at(s.inactive)
+	return s.i, json.Unmarshal(s.profile, &s.i.Profile)
+}
+
+func (tx *Tx) identity(name, query string, args ...any) (directory.Identity, error) {
+	var s identityScan
+	if ok, err := tx.get(query, args, s.dest()...); err != nil || !ok {
+		return s.i, notFound("User", name, err)
+	}
+	return s.value()
+}
+
+func (tx *Tx) identities(query string, args ...any) (all []directory.Identity, err error) {
+	err = tx.each(query, args, func(scan func(...any) error) error {
+		var s identityScan
+		if err := scan(s.dest()...); err != nil {
+			return err
+		}
+		i, err := s.value()
+		all = append(all, i)
+		return err
+	})
+	return all, err
+}
+
+// Identity returns an identity of the connection. Errors: NotFound.
+func (tx *Tx) Identity(connection directory.Row, id directory.IdentityID) (directory.Identity, error) {
+	return tx.identity(string(id), `select `+identityColumns+` from identity i where i.id = $1 and i.connection = $2`, string(id), int64(connection))
+}
+
+// IdentityByID returns an identity of any connection. Errors: NotFound.
+func (tx *Tx) IdentityByID(id directory.IdentityID) (directory.Identity, error) {
+	return tx.identity(string(id), `select `+identityColumns+` from identity i where i.id = $1`, string(id))
+}
+
+// HoldIdentity keeps others from changing the identity until the end and returns its version. Errors: NotFound.
+func (tx *Tx) HoldIdentity(connection directory.Row, id directory.IdentityID) (row directory.Row, version int64, err error) {
+	ok, err := tx.get(`select row_id, version from identity where id = $1 and connection = $2 for_update`,
+		[]any{string(id), int64(connection)}, (*int64)(&row), &version)
+	if err != nil || !ok {
+		return 0, 0, notFound("User", id, err)
+	}
+	return row, version, nil
+}
+
+// Claimants returns the identities of the connection that have the externalId (unless it is empty) or the userName.
+func (tx *Tx) Claimants(connection directory.Row, externalID, userName string) ([]directory.Identity, error) {
+	// Two look-ups and not one with `or`, which would not use both indexes.
+	return tx.identities(`select `+identityColumns+` from identity i where i.connection = $1 and i.user_name_key = $2
+		union all select `+identityColumns+` from identity i where i.connection = $1 and i.external_id = $3 and i.user_name_key <> $2`,
+		int64(connection), directory.Key(userName), null(externalID))
+}
+
+// IdentitiesOf returns the identities that are bound to an account, the one that manages it first.
+func (tx *Tx) IdentitiesOf(account directory.Row) ([]directory.Identity, error) {
+	return tx.identities(`select `+identityColumns+` from identity i where i.account = $1 order by i.manages desc, i.row_id`, int64(account))
+}
+
+// IdentitiesIn returns up to limit identities of a connection (of all when it is zero) behind the row after.
+func (tx *Tx) IdentitiesIn(connection, after directory.Row, limit int) ([]directory.Identity, error) {
+	if connection == 0 {
+		return tx.identities(`select `+identityColumns+` from identity i where i.row_id > $1 order by i.row_id limit $2`, int64(after), int64(limit))
+	}
+	return tx.identities(`select `+identityColumns+` from identity i where i.connection = $1 and i.row_id > $2 order by i.row_id limit $3`,
+		int64(connection), int64(after), int64(limit))
+}
+
+// AddIdentity stores a new identity and sets its row. Errors: Conflict when userName or externalId is taken.
+func (tx *Tx) AddIdentity(i *directory.Identity) error {
+	profile, _ := json.Marshal(i.Profile) // strings always marshal
+	ok, err := tx.add(&i.Row, `insert into identity (id, connection, account, manages, version, created, modified, active, inactive_since,
+		user_name, user_name_key, external_id, subject, profile, search, document)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) on conflict do nothing returning row_id`,
+		string(i.ID), int64(i.Connection), null(int64(i.Account)), i.Manages, i.Version, ms(i.Created), ms(i.Modified), i.Active,
+		null(ms(i.InactiveSince)), i.UserName, directory.Key(i.UserName), null(i.ExternalID), null(i.Subject), string(profile),
+		string(i.Search), string(i.Document))
+	return taken("userName", i.UserName, ok, err)
+}
+
+// PutIdentity stores an identity that is there. UserName and externalId must have been found free in this transaction.
+func (tx *Tx) PutIdentity(i *directory.Identity) error {
+	profile, _ := json.Marshal(i.Profile)
+	_, err := tx.exec(`update identity set account = $2, manages = $3, version = $4, modified = $5, active = $6, inactive_since = $7,
+		user_name = $8, user_name_key = $9, external_id = $10, subject = $11, profile = $12, search = $13, document = $14 where row_id = $1`,
+		int64(i.Row), null(int64(i.Account)), i.Manages, i.Version, ms(i.Modified), i.Active, null(ms(i.InactiveSince)), i.UserName,
+		directory.Key(i.UserName), null(i.ExternalID), null(i.Subject), string(profile), string(i.Search), string(i.Document))
+	return err
+}
+
+// RemoveIdentity removes an identity and its places in groups. What remains is a tombstone, where it was bound to an account.
+func (tx *Tx) RemoveIdentity(i *directory.Identity) error {
+	if i.Account != 0 {
+		if _, err := tx.exec(`insert into tombstone (identity, connection, external_id, account, created) values ($1, $2, $3, $4, $5)`,
+			string(i.ID), int64(i.Connection), null(i.ExternalID), int64(i.Account), tx.now); err != nil {
+			return err
+		}
+	}
+	_, err := tx.exec(`delete from identity where row_id = $1`, int64(i.Row))
+	return err
+}
+
+// Tombstone returns the closed account to which the last removed identity of that externalId was bound, and zero when there
+// is none or another identity manages it.
+func (tx *Tx) Tombstone(connection directory.Row, externalID string) (directory.Row, error) {
+	var row int64
+	_, err := tx.get(`select t.account from tombstone t join account a on a.row_id = t.account
+		where t.connection = $1 and t.external_id = $2 and a.closed is not null
+		and not exists (select 1 from identity i where i.account = t.account and i.manages)
+		order by t.created desc limit 1`, []any{int64(connection), externalID}, &row)
+	return directory.Row(row), err
+}
+
+// TracesOf returns the ids under which events about an account stand: its own, and those of its identities, past ones too.
+func (tx *Tx) TracesOf(a *directory.Account) (ids []string, err error) {
+	ids = []string{string(a.ID)}
+	err = tx.each(`select id from identity where account = $1 union select identity from tombstone where account = $1`, []any{int64(a.Row)},
+		func(scan func(...any) error) error {
+			var id string
+			if err := scan(&id); err != nil {
+				return err
+			}
+			ids = append(ids, id)
+			return nil
+		})
+	return ids, err
+}
+
+// GroupsOf returns the groups that identities are in, by name.
+func (tx *Tx) GroupsOf(identities ...directory.Row) (map[directory.Row][]directory.Containment, error) {
+	all := make(map[directory.Row][]directory.Containment)
+	err := tx.each(`with recursive up (identity, grp, direct) as (
+			select identity, grp, 1 from member where identity in rows($1)
+			union
+			select up.identity, n.parent, 0 from up join nesting n on n.child = up.grp)
+		select up.identity, g.id, g.display_name, max(up.direct) from up join grp g on g.row_id = up.grp
+		group by up.identity, g.row_id, g.id, g.display_name, g.name_key order by g.name_key`, []any{list(identities)}, func(scan func(...any) error) error {
+		var (
+			identity directory.Row
+			c        directory.Containment
+			direct   int64
+		)
+		if err := scan((*int64)(&identity), (*string)(&c.ID), &c.DisplayName, &direct); err != nil {
+			return err
+		}
+		c.Direct = direct == 1
+		all[identity] = append(all[identity], c)
+		return nil
+	})
+	return all, err
+}
+
+// UnboundIdentities returns the identities of a connection that are bound to no account; an administrator made each so.
+func (tx *Tx) UnboundIdentities(connection directory.Row) ([]directory.Identity, error) {
+	return tx.identities(`select `+identityColumns+` from identity i where i.connection = $1 and i.account is null order by i.row_id`, int64(connection))
+}

@@ -1,0 +1,213 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+
+	"github.com/rollcall-id/rollcall/directory"
+)
+
+const (
+	// postgresPatience bounds one transaction, so that a connection whose other end is gone does not hold its caller for ever.
+	postgresPatience = 30 * time.Second
+	// An idle connection is kept so long; a node that takes over is found the sooner.
+	postgresIdle = 5 * time.Minute
+)
+
+// postgres is one database on a server that others use too.
+type postgres struct {
+	d         *dialect
+	clock     clock
+	pool      *sql.DB
+	searchers chan struct{}
+	commits   atomic.Uint64
+}
+
+func openPostgres(ctx context.Context, url string, now clock) (*postgres, error) {
+	config, err := pgx.ParseConfig(url)
+	if err != nil {
+		return nil, directory.Errorf(directory.Invalid, "database", "the address of the database is not valid") // err quotes it
+	}
+	if config.ConnectTimeout == 0 || config.ConnectTimeout > 5*time.Second {
+		config.ConnectTimeout = 5 * time.Second
+	}
+	for name, value := range map[string]string{
+		"application_name":                    "rollcall",
+		"statement_timeout":                   fmt.Sprint(postgresPatience.Milliseconds()),
+		"lock_timeout":                        "10000",
+		"idle_in_transaction_session_timeout": "60000",
+	} {
+		if _, ok := config.RuntimeParams[name]; !ok {
+			config.RuntimeParams[name] = value
+		}
+	}
+	p := &postgres{d: postgresDialect(), clock: now, pool: stdlib.OpenDB(*config), searchers: make(chan struct{}, searchers)}
+	size := min(max(16, 4*runtime.GOMAXPROCS(0)), 48)
+	p.pool.SetMaxOpenConns(size)
+	p.pool.SetMaxIdleConns(size)
+	p.pool.SetConnMaxIdleTime(postgresIdle)
+	if err := p.verify(ctx); err != nil {
+		return nil, errors.Join(err, p.pool.Close())
+	}
+	return p, nil
+}
+
+// verify refuses a server that loses what it acknowledges, or that reads our texts otherwise than SQLite.
+func (p *postgres) verify(ctx context.Context) error {
+	var encoding, commit string
+	err := p.pool.QueryRowContext(ctx, "select current_setting('server_encoding'), current_setting('synchronous_commit')").
+		Scan(&encoding, &commit)
+	if err != nil {
+		return &failure{outOfReach, err}
+	}
+	if encoding != "UTF8" {
+		return directory.Errorf(directory.Invalid, "database", "its encoding is %s; make one with UTF8", encoding)
+	}
+	if commit == "off" {
+		return directory.Errorf(directory.Invalid, "database", "synchronous_commit is off; commits would be lost in a crash")
+	}
+	return nil
+}
+
+func (p *postgres) dialect() *dialect { return p.d }
+
+func (p *postgres) update(ctx context.Context, fn func(*Tx) error) error {
+	return p.transaction(ctx, context.WithoutCancel(ctx), sql.TxOptions{Isolation: sql.LevelReadCommitted}, fn)
+}
+
+func (p *postgres) view(ctx context.Context, fn func(*Tx) error) error {
+	return p.read(ctx, context.WithoutCancel(ctx), fn)
+}
+
+func (p *postgres) search(ctx context.Context, fn func(*Tx) error) error {
+	select {
+	case p.searchers <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-p.searchers }()
+	return p.read(ctx, ctx, fn)
+}
+
+// read tries again when the connection from the pool turns out to be dead.
+func (p *postgres) read(wait, run context.Context, fn func(*Tx) error) error {
+	for attempt := 1; ; attempt++ {
+		err := p.transaction(wait, run, sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}, fn)
+		f, ok := err.(*failure)
+		if !ok || !f.again() || attempt == attempts {
+			return err
+		}
+		if err := pause(wait, attempt); err != nil {
+			return err
+		}
+	}
+}
+
+// transaction runs fn once. wait counts until there is a connection, run from then on.
+func (p *postgres) transaction(wait, run context.Context, options sql.TxOptions, fn func(*Tx) error) error {
+	conn, err := p.pool.Conn(wait)
+	if err != nil {
+		if wait.Err() != nil {
+			return wait.Err()
+		}
+		return &failure{lostRace, err}
+	}
+	defer conn.Close() //nolint:errcheck // it only goes back to the pool
+	run, cancel := context.WithTimeout(run, postgresPatience)
+	defer cancel()
+	raw, err := conn.BeginTx(run, &options)
+	if err != nil {
+		return p.lost(conn, p.d.diagnose(err))
+	}
+	done := false
+	defer func() {
+		if !done {
+			raw.Rollback() //nolint:errcheck // a connection that cannot is closed, which rolls back too
+		}
+	}()
+	tx := &Tx{ctx: run, conn: raw, d: p.d, now: p.clock()}
+	if err := tx.call(fn); err != nil {
+		if f, ok := err.(*failure); ok {
+			return p.lost(conn, f)
+		}
+		return err
+	}
+	done = true
+	return p.commit(conn, raw)
+}
+
+// lost lets fn run again where the connection ended before the commit.
+func (p *postgres) lost(conn *sql.Conn, f *failure) error {
+	if f.trouble == mistake || f.trouble == outOfReach {
+		if closed(conn) {
+			return &failure{lostRace, f.cause}
+		}
+	}
+	return f
+}
+
+func closed(conn *sql.Conn) bool {
+	return conn.Raw(func(c any) error {
+		if c.(*stdlib.Conn).Conn().IsClosed() {
+			return driver.ErrBadConn
+		}
+		return nil
+	}) != nil
+}
+
+// commit never says nil unless the server did. When the connection ends here, nobody knows whether the change was made, so
+// fn must not run again.
+func (p *postgres) commit(conn *sql.Conn, raw *sql.Tx) error {
+	err := raw.Commit()
+	if err == nil {
+		p.commits.Add(1)
+		return nil
+	}
+	f := p.d.diagnose(err)
+	if f.trouble == mistake && closed(conn) {
+		f.trouble = outOfReach
+	}
+	return f
+}
+
+func (p *postgres) batches() (commits, updates uint64) {
+	n := p.commits.Load()
+	return n, n
+}
+
+// check asks for what PostgreSQL itself knows to be unsound.
+func (p *postgres) check(ctx context.Context) (found []string, err error) {
+	err = p.view(ctx, func(tx *Tx) error {
+		found = nil
+		return tx.each(`
+			select 'index ' || i.indexrelid::regclass || ' is not valid' from pg_index i
+				join pg_class c on c.oid = i.indexrelid
+				where not i.indisvalid and c.relnamespace = current_schema()::regnamespace
+			union all
+			select 'constraint ' || conname || ' of ' || conrelid::regclass || ' is not validated' from pg_constraint
+				where not convalidated and connamespace = current_schema()::regnamespace
+			union all
+			select 'the server found ' || checksum_failures || ' damaged pages' from pg_stat_database
+				where datname = current_database() and checksum_failures > 0`, nil,
+			func(scan func(...any) error) error {
+				var line string
+				if err := scan(&line); err != nil {
+					return err
+				}
+				found = append(found, line)
+				return nil
+			})
+	})
+	return found, err
+}
+
+func (p *postgres) close() error { return p.pool.Close() }

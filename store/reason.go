@@ -1,0 +1,112 @@
+package store
+
+import "github.com/rollcall-id/rollcall/directory"
+
+// desired is what the links want for the accounts in $1: from their groups upward to every ancestor, and from there to the
+// links. A link to a channel wants its team too, as a member.
+const desired = `with recursive up (account, grp) as (
+		select i.account, m.grp from identity i join member m on m.identity = i.row_id where i.account in rows($1)
+		union
+		select up.account, n.parent from up join nesting n on n.child = up.grp),
+	want (account, team, channel, link, role) as (
+		select up.account, l.team, l.channel, l.row_id, l.role from up join link l on l.grp = up.grp
+		union
+		select up.account, l.team, 0, l.row_id, 1 from up join link l on l.grp = up.grp where l.channel <> 0)
+	`
+
+// Settle gives the accounts the reasons that they should have, no more and no fewer, and returns how many reasons began and
+// ended. The accounts must be held.
+func (tx *Tx) Settle(accounts []directory.Row) (began, ended int64, err error) {
+	if len(accounts) == 0 {
+		return 0, 0, nil
+	}
+	in := list(accounts)
+	for _, step := range []struct {
+		count *int64
+		query string
+		args  []any
+	}{
+		{&ended, desired + `delete from reason where kind = 1 and account in rows($1) and not exists (
+			select 1 from want w where w.account = reason.account and w.team = reason.team and w.channel = reason.channel and w.link = reason.link)`, []any{in}},
+		{&began, desired + `insert into reason (account, team, channel, kind, link, role, since)
+			select account, team, channel, 1, link, role, cast($2 as bigint) from want where true
+			on conflict (account, team, channel, kind, link) do update set role = excluded.role where reason.role <> excluded.role`, []any{in, tx.now}},
+		{&ended, `delete from reason where kind = 2 and account in rows($1) and (
+			not exists (select 1 from reason t where t.account = reason.account and t.team = reason.team and t.channel = 0)
+			or not exists (select 1 from channel c where c.row_id = reason.channel and c.is_default))`, []any{in}},
+		{&began, `insert into reason (account, team, channel, kind, link, role, since)
+			select distinct r.account, r.team, c.row_id, 2, 0, 1, cast($2 as bigint) from reason r join channel c on c.team = r.team and c.is_default
+			where r.account in rows($1) and r.channel = 0 on conflict do nothing`, []any{in, tx.now}},
+	} {
+		n, err := tx.exec(step.query, step.args...)
+		if err != nil {
+			return 0, 0, err
+		}
+		*step.count += n
+	}
+	return began, ended, nil
+}
+
+// Reasons returns why an account is in which teams and channels, by the names of these; the team itself comes first.
+func (tx *Tx) Reasons(account directory.Row) (all []directory.Reason, err error) {
+	err = tx.each(`select x.account, x.team, x.channel, x.kind, x.link, x.role, x.since, t.name, coalesce(ch.name, ''), coalesce(c.name, ''),
+			coalesce(l.name, ''), l.rule is not null
+		from reason x join team t on t.row_id = x.team left join channel ch on ch.row_id = x.channel
+		left join link l on l.row_id = x.link left join connection c on c.row_id = l.connection
+		where x.account = $1 order by t.name, 9, x.kind, x.link`, []any{int64(account)}, func(scan func(...any) error) error {
+		var (
+			r                 directory.Reason
+			kind, role, since int64
+		)
+		err := scan((*int64)(&r.Account), (*int64)(&r.Team), (*int64)(&r.Channel), &kind, (*int64)(&r.Link), &role, &since,
+			&r.TeamName, &r.ChannelName, &r.Connection, &r.Group, &r.Rule)
+		r.Kind, r.Role, r.Since = directory.ReasonKind(kind), directory.Role(role), at(since)
+		all = append(all, r)
+		return err
+	})
+	return all, err
+}
+
+// AccountsThrough returns up to limit accounts behind the account after that have the link as a reason.
+func (tx *Tx) AccountsThrough(link, after directory.Row, limit int) ([]directory.Row, error) {
+	return tx.rowsOf(`select distinct account from reason where link = $1 and link <> 0 and account > $2 order by account limit $3`,
+		int64(link), int64(after), int64(limit))
+}
+
+// AccountsOf returns the accounts of identities.
+func (tx *Tx) AccountsOf(identities []directory.Row) ([]directory.Row, error) {
+	return tx.rowsOf(`select distinct account from identity where row_id in rows($1) and account is not null order by account`, list(identities))
+}
+
+// AccountsIn returns up to limit accounts of the direct members of groups.
+func (tx *Tx) AccountsIn(groups []directory.Row, limit int) ([]directory.Row, error) {
+	return tx.rowsOf(`select distinct i.account from member m join identity i on i.row_id = m.identity
+		where m.grp in rows($1) and i.account is not null order by i.account limit $2`, list(groups), int64(limit))
+}
+
+// MembersFrom returns up to limit direct members of a group behind the identity after, and their accounts; the account is zero
+// where there is none.
+func (tx *Tx) MembersFrom(group, after directory.Row, limit int) (identities, accounts []directory.Row, err error) {
+	err = tx.each(`select m.identity, coalesce(i.account, 0) from member m join identity i on i.row_id = m.identity
+		where m.grp = $1 and m.identity > $2 order by m.identity limit $3`, []any{int64(group), int64(after), int64(limit)},
+		func(scan func(...any) error) error {
+			var identity, account directory.Row
+			if err := scan((*int64)(&identity), (*int64)(&account)); err != nil {
+				return err
+			}
+			identities = append(identities, identity)
+			if account != 0 {
+				accounts = append(accounts, account)
+			}
+			return nil
+		})
+	return identities, accounts, err
+}
+
+// GroupsUnderLink returns the groups that a link concerns, the one that it names and all that are nested in it, in ascending
+// order; none while it sleeps.
+func (tx *Tx) GroupsUnderLink(link directory.Row) ([]directory.Row, error) {
+	return tx.rowsOf(`with recursive down (grp) as (
+			select grp from link where row_id = $1 and grp is not null union select n.child from down join nesting n on n.parent = down.grp)
+		select grp from down order by grp`, int64(link))
+}

@@ -1,0 +1,67 @@
+package store
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/rollcall-id/rollcall/directory"
+)
+
+// Times are kept in milliseconds since 1970; zero stands for no time, and null for it in a column that may be null.
+
+func ms(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+func at(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
+}
+
+// null turns the zero value into the null of a column.
+func null[T comparable](v T) any {
+	var zero T
+	if v == zero {
+		return nil
+	}
+	return v
+}
+
+// list is the JSON array that the macro rows($n) reads.
+func list(rows []directory.Row) string {
+	b := make([]byte, 0, 2+8*len(rows))
+	b = append(b, '[')
+	for i, r := range rows {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = strconv.AppendInt(b, int64(r), 10)
+	}
+	return string(append(b, ']'))
+}
+
+// rowsOf collects the first column of every row.
+func (tx *Tx) rowsOf(query string, args ...any) (all []directory.Row, err error) {
+	err = tx.each(query, args, func(scan func(...any) error) error {
+		var r int64
+		if err := scan(&r); err != nil {
+			return err
+		}
+		all = append(all, directory.Row(r))
+		return nil
+	})
+	return all, err
+}
+
+// add runs an insert that ends in `returning row_id`; ok is false when `on conflict do nothing` did nothing.
+func (tx *Tx) add(to *directory.Row, query string, args ...any) (ok bool, err error) {
+	return tx.get(query, args, (*int64)(to))
+}
+
+// Now is the time of the transaction, the same throughout, in whole milliseconds.
+func (tx *Tx) Now() time.Time { return at(tx.now) }

@@ -1,0 +1,310 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"github.com/mattn/go-sqlite3"
+)
+
+// sqliteFile is the name of the database in the data folder.
+const sqliteFile = "rollcall.db"
+
+// Memory of the connections, in KiB: the writer's pages stay valid from batch to batch, a reader's only until somebody
+// writes, so the readers share what the writer has alone.
+const (
+	writerCache  = 64 << 10
+	readersCache = 64 << 10
+)
+
+// sqlite is one file, one connection that writes, and a few that read.
+type sqlite struct {
+	d     *dialect
+	clock clock
+	path  string
+	lock  *os.File
+
+	writer    *writer
+	keeper    *keeper
+	readers   chan *sqliteConn
+	searchers chan *sqliteConn
+	closed    chan struct{}
+}
+
+func openSQLite(ctx context.Context, folder string, now clock, fault *fault) (_ *sqlite, err error) {
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return nil, err
+	}
+	folder, err = filepath.Abs(folder)
+	if err != nil {
+		return nil, err
+	}
+	s := &sqlite{
+		d: sqliteDialect(), clock: now, path: filepath.Join(folder, sqliteFile), closed: make(chan struct{}),
+		readers: make(chan *sqliteConn, max(4, 2*runtime.GOMAXPROCS(0))), searchers: make(chan *sqliteConn, searchers),
+	}
+	if s.lock, err = lockFile(filepath.Join(folder, "lock")); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.close())
+		}
+	}()
+	if err := privateFile(s.path); err != nil {
+		return nil, err
+	}
+	c, err := s.connect(ctx, setting{"cache_size", fmt.Sprint(-writerCache)})
+	if err != nil {
+		return nil, err
+	}
+	s.writer = newWriter(c, s.d, now, fault)
+	if c, err = s.connect(ctx, setting{"busy_timeout", "100"}); err != nil {
+		return nil, err
+	}
+	s.keeper = newKeeper(c, s.writer, fault)
+	for _, pool := range []chan *sqliteConn{s.readers, s.searchers} {
+		for len(pool) < cap(pool) {
+			share := fmt.Sprint(-readersCache / (cap(s.readers) + cap(s.searchers)))
+			if c, err = s.connect(ctx, setting{"cache_size", share}, setting{"query_only", "1"}); err != nil {
+				return nil, err
+			}
+			pool <- c
+		}
+	}
+	return s, nil
+}
+
+// privateFile makes the file before SQLite does, which would let others read it. SQLite gives the files beside it the same
+// mode.
+func privateFile(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Chmod(0o600), f.Close())
+}
+
+// setting is a pragma and the value that it must have afterwards.
+type setting struct{ name, value string }
+
+// durable are the settings of every connection. The log is copied into the file by the keeper and not by whoever commits.
+var durable = []setting{
+	{"journal_mode", "wal"},
+	{"synchronous", "2"}, // FULL
+	{"foreign_keys", "1"},
+	{"busy_timeout", "5000"},
+	{"wal_autocheckpoint", "0"},
+	{"journal_size_limit", fmt.Sprint(64 << 20)},
+}
+
+// connect opens one connection and refuses it unless every setting reads back as it was made.
+func (s *sqlite) connect(ctx context.Context, more ...setting) (*sqliteConn, error) {
+	name := url.URL{Scheme: "file", Path: s.path, RawQuery: "_txlock=immediate"}
+	pool, err := sql.Open("sqlite3", name.String())
+	if err != nil {
+		return nil, err
+	}
+	c := &sqliteConn{pool: pool}
+	if c.conn, err = pool.Conn(ctx); err != nil {
+		return nil, errors.Join(err, pool.Close())
+	}
+	for _, set := range append(durable[:len(durable):len(durable)], more...) {
+		var got string
+		_, err := c.conn.ExecContext(ctx, "pragma "+set.name+" = "+set.value)
+		if err == nil {
+			err = c.conn.QueryRowContext(ctx, "pragma "+set.name).Scan(&got)
+		}
+		if err == nil && got != set.value {
+			err = fmt.Errorf("%s: SQLite sets %s to %s, not to %s", s.path, set.name, got, set.value)
+		}
+		if err != nil {
+			return nil, errors.Join(err, c.close())
+		}
+	}
+	return c, nil
+}
+
+func (s *sqlite) dialect() *dialect { return s.d }
+
+func (s *sqlite) update(ctx context.Context, fn func(*Tx) error) error {
+	return s.writer.update(ctx, fn)
+}
+
+func (s *sqlite) view(ctx context.Context, fn func(*Tx) error) error {
+	c, err := s.borrow(ctx, s.readers)
+	if err != nil {
+		return err
+	}
+	defer func() { s.readers <- c }()
+	return s.snapshot(context.WithoutCancel(ctx), c, fn)
+}
+
+func (s *sqlite) search(ctx context.Context, fn func(*Tx) error) error {
+	c, err := s.borrow(ctx, s.searchers)
+	if err != nil {
+		return err
+	}
+	defer func() { s.searchers <- c }()
+	return s.snapshot(ctx, c, fn)
+}
+
+func (s *sqlite) borrow(ctx context.Context, pool chan *sqliteConn) (*sqliteConn, error) {
+	select {
+	case c := <-pool:
+		return c, nil
+	default:
+	}
+	select {
+	case c := <-pool:
+		return c, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-s.closed:
+		return nil, errClosed
+	}
+}
+
+// snapshot runs fn in a transaction that only reads. Only its own statements end with ctx.
+func (s *sqlite) snapshot(ctx context.Context, c *sqliteConn, fn func(*Tx) error) (err error) {
+	if err := c.command("begin"); err != nil {
+		return s.d.diagnose(err)
+	}
+	defer func() {
+		if e := c.command("rollback"); e != nil && err == nil && !c.autocommit() {
+			err = s.d.diagnose(e)
+		}
+	}()
+	tx := &Tx{ctx: ctx, conn: c, d: s.d, now: s.clock()}
+	return tx.call(fn)
+}
+
+func (s *sqlite) batches() (commits, updates uint64) {
+	return s.writer.commits.Load(), s.writer.updates.Load()
+}
+
+// check runs on a connection of its own, for as long as it takes.
+func (s *sqlite) check(ctx context.Context) (found []string, err error) {
+	c, err := s.connect(ctx, setting{"query_only", "1"})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, c.close()) }()
+	tx := &Tx{ctx: ctx, conn: c, d: s.d}
+	err = tx.each("pragma integrity_check", nil, func(scan func(...any) error) error {
+		var line string
+		if err := scan(&line); err != nil || line == "ok" {
+			return err
+		}
+		found = append(found, "the file is damaged: "+line)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	err = tx.each("pragma foreign_key_check", nil, func(scan func(...any) error) error {
+		var table, parent string
+		var row sql.NullInt64
+		var key int
+		if err := scan(&table, &row, &parent, &key); err != nil {
+			return err
+		}
+		found = append(found, fmt.Sprintf("row %d of %s names a row of %s that does not exist", row.Int64, table, parent))
+		return nil
+	})
+	return found, err
+}
+
+// close may be called on a database that is open in part.
+func (s *sqlite) close() error {
+	close(s.closed)
+	var errs []error
+	if s.keeper != nil {
+		errs = append(errs, s.keeper.close())
+	}
+	for _, pool := range []chan *sqliteConn{s.readers, s.searchers} {
+		for range cap(pool) {
+			if s.keeper == nil && len(pool) == 0 {
+				break
+			}
+			errs = append(errs, (<-pool).close())
+		}
+	}
+	if s.writer != nil {
+		errs = append(errs, s.writer.close())
+	}
+	return errors.Join(append(errs, s.lock.Close())...)
+}
+
+// sqliteConn is one connection with the statements that it has prepared. One goroutine uses it at a time.
+type sqliteConn struct {
+	pool  *sql.DB // holds conn alone
+	conn  *sql.Conn
+	stmts map[string]*sql.Stmt
+}
+
+func (c *sqliteConn) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	stmt, err := c.prepared(query)
+	if err != nil {
+		return nil, err
+	}
+	return stmt.ExecContext(ctx, args...)
+}
+
+func (c *sqliteConn) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	stmt, err := c.prepared(query)
+	if err != nil {
+		return nil, err
+	}
+	return stmt.QueryContext(ctx, args...)
+}
+
+func (c *sqliteConn) prepared(query string) (*sql.Stmt, error) {
+	if stmt := c.stmts[query]; stmt != nil {
+		return stmt, nil
+	}
+	stmt, err := c.conn.PrepareContext(context.Background(), query)
+	if err != nil {
+		return nil, err
+	}
+	if c.stmts == nil || len(c.stmts) >= maxStatements {
+		err = c.forget()
+		c.stmts = make(map[string]*sql.Stmt)
+	}
+	c.stmts[query] = stmt
+	return stmt, err
+}
+
+func (c *sqliteConn) forget() error {
+	var errs []error
+	for _, stmt := range c.stmts {
+		errs = append(errs, stmt.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// command runs a statement of the engine's own.
+func (c *sqliteConn) command(query string) error {
+	_, err := c.ExecContext(context.Background(), query)
+	return err
+}
+
+// autocommit says that no transaction is open.
+func (c *sqliteConn) autocommit() bool {
+	var auto bool
+	err := c.conn.Raw(func(driver any) error {
+		auto = driver.(*sqlite3.SQLiteConn).AutoCommit()
+		return nil
+	})
+	return auto && err == nil
+}
+
+func (c *sqliteConn) close() error {
+	return errors.Join(c.forget(), c.conn.Close(), c.pool.Close())
+}

@@ -1,0 +1,200 @@
+// Package store owns the database: its files, its schema, its transactions and every statement that runs in them, on
+// SQLite and on PostgreSQL behind the one type DB. No other package knows SQL.
+//
+// It leaves to provision what a change means and what follows from it, and to scim and api4 what a resource looks like
+// outside. provision calls Update; readers call View, and Search where no index helps; cmd opens, migrates and closes.
+//
+// The engine (how a transaction is made, shared, repeated and answered) stands apart from the nouns: account.go and its
+// like hold methods of Tx in terms of exec, get and each, and never learn which database they run on.
+package store
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"math/rand/v2"
+	"sync/atomic"
+	"time"
+
+	"github.com/rollcall-id/rollcall/directory"
+)
+
+const (
+	// attempts is how often Update runs a function that keeps losing against other writers.
+	attempts = 5
+	// searchBudget is the time of one Search, waiting for its turn included.
+	searchBudget = 2 * time.Second
+	// searchers is how many Searches run at once.
+	searchers = 2
+)
+
+// Config says which database to open.
+type Config struct {
+	Data string           // folder of the SQLite file, its lock and the socket; made with mode 0700 when absent
+	URL  string           // postgres://…; empty: SQLite in Data
+	Now  func() time.Time // nil: time.Now
+	Log  *slog.Logger     // nil: nothing is logged
+}
+
+// DB is one open database. Its methods may be called from any goroutine.
+type DB struct {
+	engine engine
+	clock  clock
+	steps  fs.FS // the migrations
+	fault  *fault
+	closed atomic.Bool
+}
+
+// engine is what differs between the databases beyond the dialect. Its errors are those of the function, those of the
+// context while waiting, or a *failure.
+type engine interface {
+	dialect() *dialect
+	update(ctx context.Context, fn func(*Tx) error) error
+	view(ctx context.Context, fn func(*Tx) error) error
+	search(ctx context.Context, fn func(*Tx) error) error // ctx ends with the budget
+	check(ctx context.Context) ([]string, error)
+	batches() (commits, updates uint64)
+	close() error
+}
+
+// clock gives the time in milliseconds since 1970.
+type clock func() int64
+
+// Open opens the database and checks that it keeps what it acknowledges; it does not migrate. A SQLite folder belongs to
+// one process at a time: ErrLocked while another has it. Other kinds: Unavailable when PostgreSQL does not answer.
+func Open(ctx context.Context, c Config) (*DB, error) {
+	now := c.Now
+	if now == nil {
+		now = time.Now
+	}
+	log := c.Log
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	db := &DB{
+		clock: func() int64 { return now().UnixMilli() },
+		steps: migrations,
+		fault: newFault(log),
+	}
+	var err error
+	if c.URL != "" {
+		db.engine, err = openPostgres(ctx, c.URL, db.clock)
+	} else {
+		db.engine, err = openSQLite(ctx, c.Data, db.clock, db.fault)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return db, nil
+}
+
+// Close waits for the transactions that have begun, then closes the database and gives up the lock.
+func (db *DB) Close() error {
+	if db.closed.Swap(true) {
+		return nil
+	}
+	return db.engine.close()
+}
+
+// Now is the time of the clock that the store uses, to the millisecond, in UTC.
+func (db *DB) Now() time.Time { return time.UnixMilli(db.clock()).UTC() }
+
+// Update runs fn in a transaction that is on disk when Update returns nil, and has left no trace when it returns an error
+// of any kind but Unavailable. fn runs on the caller's goroutine and may run several times, so it sets variables outside
+// itself and does nothing else there; it uses its Tx alone, never the DB, and waits for nothing. If fn panics, the panic is
+// the caller's and nothing of fn stays.
+//
+// ctx counts only until fn begins; ended before that, its error is returned. Kinds: Full when the disk holds no more;
+// Conflict when fn met five times a value that must be unique and is taken; Unavailable when the database is out of reach,
+// lost too many races, or had an I/O error (see Err). Unavailable alone leaves open whether the change was made, where the
+// connection ended during the commit.
+func (db *DB) Update(ctx context.Context, fn func(*Tx) error) error {
+	for attempt := 1; ; attempt++ {
+		if err := db.usable(); err != nil {
+			return err
+		}
+		err := db.engine.update(ctx, fn)
+		f, ok := err.(*failure)
+		if !ok || !f.again() || attempt == attempts {
+			return err
+		}
+		if err := pause(ctx, attempt); err != nil {
+			return err
+		}
+	}
+}
+
+// View runs fn on one snapshot of the database, in which nothing can be written. ctx counts while View waits for a free
+// connection, not after. fn uses its Tx alone. Kind: Unavailable.
+func (db *DB) View(ctx context.Context, fn func(*Tx) error) error {
+	if db.closed.Load() {
+		return errClosed
+	}
+	err := db.engine.view(ctx, fn)
+	db.fault.note(err)
+	return err
+}
+
+// Search is View for queries that no index helps. They have connections of their own, so that no other read waits behind
+// them, and 2 s, after which the kind is Limit. When ctx ends first, its error is returned.
+func (db *DB) Search(ctx context.Context, fn func(*Tx) error) error {
+	if db.closed.Load() {
+		return errClosed
+	}
+	limited, cancel := context.WithTimeout(ctx, searchBudget)
+	defer cancel()
+	err := db.engine.search(limited, fn)
+	db.fault.note(err)
+	switch {
+	case err == nil || limited.Err() == nil:
+		return err
+	case ctx.Err() != nil:
+		return ctx.Err()
+	}
+	return errBudget
+}
+
+// Err is the I/O error after which the database takes no more writes, or nil. It never goes away: what the disk then holds
+// is known only after a restart.
+func (db *DB) Err() error { return db.fault.get() }
+
+// Done is closed when Err becomes an error.
+func (db *DB) Done() <-chan struct{} { return db.fault.done }
+
+// Batches counts the commits so far and the Updates that they carried.
+func (db *DB) Batches() (commits, updates uint64) { return db.engine.batches() }
+
+// Check looks for damage and returns what it found, one sentence each.
+func (db *DB) Check(ctx context.Context) ([]string, error) {
+	if db.closed.Load() {
+		return nil, errClosed
+	}
+	return db.engine.check(ctx)
+}
+
+func (db *DB) usable() error {
+	if db.closed.Load() {
+		return errClosed
+	}
+	return db.fault.get()
+}
+
+// pause waits a little longer, and less predictably, after each lost attempt.
+func pause(ctx context.Context, attempt int) error {
+	select {
+	case <-time.After(time.Duration(rand.Int64N(int64(time.Millisecond) * 4 << attempt))):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+var (
+	errClosed = directory.Errorf(directory.Unavailable, "", "the database is closed")
+	errBudget = directory.Errorf(directory.Limit, "", "the query takes longer than %s; narrow it", searchBudget)
+
+	errReading = errors.New("a statement inside the rows of another")
+	errOver    = errors.New("a transaction that has ended")
+	errRows    = errors.New("more than one row")
+)

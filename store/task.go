@@ -1,0 +1,40 @@
+package store
+
+import "github.com/rollcall-id/rollcall/directory"
+
+// AddTask stores a task and sets its row.
+func (tx *Tx) AddTask(t *directory.Task) error {
+	_, err := tx.add(&t.Row, `insert into task (kind, subject, grp, cursor, done, created) values ($1, $2, $3, $4, $5, $6) returning row_id`,
+		int64(t.Kind), int64(t.Subject), int64(t.Group), int64(t.Cursor), t.Done, ms(t.Created))
+	return err
+}
+
+// HoldTask returns the oldest task, held until the end. Errors: NotFound when there is none.
+func (tx *Tx) HoldTask() (t directory.Task, err error) {
+	var kind, created int64
+	ok, err := tx.get(`select row_id, kind, subject, grp, cursor, done, created from task order by row_id limit 1 for_update`, nil,
+		(*int64)(&t.Row), &kind, (*int64)(&t.Subject), (*int64)(&t.Group), (*int64)(&t.Cursor), &t.Done, &created)
+	if err != nil || !ok {
+		return t, notFound("task", "", err)
+	}
+	t.Kind, t.Created = directory.TaskKind(kind), at(created)
+	return t, nil
+}
+
+// PutTask stores how far a task is.
+func (tx *Tx) PutTask(t *directory.Task) error {
+	_, err := tx.exec(`update task set grp = $2, cursor = $3, done = $4 where row_id = $1`, int64(t.Row), int64(t.Group), int64(t.Cursor), t.Done)
+	return err
+}
+
+// RemoveTask removes a task that is done.
+func (tx *Tx) RemoveTask(row directory.Row) error {
+	_, err := tx.exec(`delete from task where row_id = $1`, int64(row))
+	return err
+}
+
+// Tasks returns how many tasks are waiting and how many accounts they have looked at.
+func (tx *Tx) Tasks() (waiting, done int64, err error) {
+	_, err = tx.get(`select count(*), coalesce(sum(done), 0) from task`, nil, &waiting, &done)
+	return waiting, done, err
+}

@@ -1,0 +1,110 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+)
+
+// Tx is one transaction, for the duration of the function that got it and for one goroutine. After its first error every
+// statement returns that error and nothing is committed: PostgreSQL wants it so, and SQLite shall not differ.
+type Tx struct {
+	ctx     context.Context
+	conn    runner
+	d       *dialect
+	now     int64 // milliseconds since 1970, the same throughout
+	err     error // the first error of the database, a *failure
+	reading bool  // rows of a statement are open
+}
+
+// runner is where statements run.
+type runner interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+// call runs fn. An error of the database, even one that fn kept to itself, goes before fn's own.
+func (tx *Tx) call(fn func(*Tx) error) error {
+	err := fn(tx)
+	if tx.err != nil {
+		err = tx.err
+	}
+	tx.err = &failure{mistake, errOver}
+	return err
+}
+
+// exec runs a statement that returns no rows and says how many it changed.
+func (tx *Tx) exec(query string, args ...any) (affected int64, err error) {
+	if err := tx.ready(query); err != nil {
+		return 0, err
+	}
+	res, err := tx.conn.ExecContext(tx.ctx, tx.d.rewrite(query), args...)
+	if err == nil {
+		affected, err = res.RowsAffected()
+	}
+	return affected, tx.died(query, err)
+}
+
+// get reads the one row that query returns into dest, and says whether there is one. A second row is an error.
+func (tx *Tx) get(query string, args []any, dest ...any) (found bool, err error) {
+	err = tx.each(query, args, func(scan func(...any) error) error {
+		if found {
+			return tx.died(query, errRows)
+		}
+		found = true
+		return scan(dest...)
+	})
+	return found && err == nil, err
+}
+
+// each calls row for every row that query returns, until row returns an error. row runs no statement: a connection to
+// PostgreSQL has room for one result.
+func (tx *Tx) each(query string, args []any, row func(scan func(dest ...any) error) error) error {
+	if err := tx.ready(query); err != nil {
+		return err
+	}
+	rows, err := tx.conn.QueryContext(tx.ctx, tx.d.rewrite(query), args...)
+	if err != nil {
+		return tx.died(query, err)
+	}
+	defer rows.Close() //nolint:errcheck // closed below where its error counts
+	tx.reading = true
+	defer func() { tx.reading = false }()
+	scan := func(dest ...any) error { return tx.died(query, rows.Scan(dest...)) }
+	for rows.Next() {
+		if err := row(scan); err != nil {
+			return err
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return tx.died(query, err)
+	}
+	return tx.died(query, rows.Close())
+}
+
+func (tx *Tx) ready(query string) error {
+	if tx.err == nil && tx.reading {
+		return tx.died(query, errReading)
+	}
+	return tx.err
+}
+
+// died keeps the first error.
+func (tx *Tx) died(query string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if tx.err == nil {
+		f := tx.d.diagnose(err)
+		f.cause = fmt.Errorf("%s: %w", headline(query), f.cause)
+		tx.err = f
+	}
+	return tx.err
+}
+
+// headline is the begin of a statement, enough to find it. Statements hold no values.
+func headline(query string) string {
+	line := strings.Join(strings.Fields(query), " ")
+	return line[:min(len(line), 80)]
+}
