@@ -76,3 +76,25 @@ func (tx *Tx) RemoveConflict(id directory.ConflictID) error {
 	}
 	return err
 }
+
+// Names returns what the objects of these ids are called now: accounts by username, identities by userName, channels as
+// team/channel, links by their group, rules by their pattern. An object that is gone, or has no name, is not in it.
+func (tx *Tx) Names(ids []string) (names map[string]string, err error) {
+	names = map[string]string{}
+	err = tx.each(`select id, username from account where id in texts($1)
+		union all select id, user_name from identity where id in texts($1)
+		union all select id, display_name from grp where id in texts($1)
+		union all select id, name from connection where id in texts($1)
+		union all select id, name from team where id in texts($1)
+		union all select c.id, t.name || '/' || c.name from channel c join team t on t.row_id = c.team where c.id in texts($1)
+		union all select id, name from link where id in texts($1)
+		union all select id, pattern from rule where id in texts($1)`, []any{texts(ids)}, func(scan func(...any) error) error {
+		var id, name string
+		if err := scan(&id, &name); err != nil {
+			return err
+		}
+		names[id] = name
+		return nil
+	})
+	return names, err
+}

@@ -43,7 +43,7 @@ func (db *DB) Log() (pages, copied int64, err error) {
 	w := db.engine.(*sqlite).writer
 	w.between(func() {
 		var s logState
-		s, err = checkpoint(w.c, "noop")
+		s, err = w.c.log("noop")
 		pages, copied = s.pages, s.copied
 	})
 	return pages, copied, err

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"fmt"
 	"runtime"
@@ -121,7 +120,7 @@ func (p *postgres) transaction(wait, run context.Context, options sql.TxOptions,
 		}
 		return &failure{lostRace, err}
 	}
-	defer conn.Close() //nolint:errcheck // it only goes back to the pool
+	defer func() { _ = conn.Close() }() // which only gives it back
 	run, cancel := context.WithTimeout(run, postgresPatience)
 	defer cancel()
 	raw, err := conn.BeginTx(run, &options)
@@ -131,7 +130,7 @@ func (p *postgres) transaction(wait, run context.Context, options sql.TxOptions,
 	done := false
 	defer func() {
 		if !done {
-			raw.Rollback() //nolint:errcheck // a connection that cannot is closed, which rolls back too
+			_ = raw.Rollback() // a connection that cannot is closed, which rolls back too
 		}
 	}()
 	tx := &Tx{ctx: run, conn: raw, d: p.d, now: p.clock()}
@@ -147,21 +146,19 @@ func (p *postgres) transaction(wait, run context.Context, options sql.TxOptions,
 
 // lost lets fn run again where the connection ended before the commit.
 func (p *postgres) lost(conn *sql.Conn, f *failure) error {
-	if f.trouble == mistake || f.trouble == outOfReach {
-		if closed(conn) {
-			return &failure{lostRace, f.cause}
-		}
+	if (f.trouble == mistake || f.trouble == outOfReach) && closed(conn) {
+		return &failure{lostRace, f.cause}
 	}
 	return f
 }
 
 func closed(conn *sql.Conn) bool {
-	return conn.Raw(func(c any) error {
-		if c.(*stdlib.Conn).Conn().IsClosed() {
-			return driver.ErrBadConn
-		}
+	gone := false
+	err := conn.Raw(func(c any) error { // an ErrBadConn out of here would wait for the end of the transaction
+		gone = c.(*stdlib.Conn).Conn().IsClosed()
 		return nil
-	}) != nil
+	})
+	return gone || err != nil
 }
 
 // commit never says nil unless the server did. When the connection ends here, nobody knows whether the change was made, so

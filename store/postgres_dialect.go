@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"strings"
@@ -50,7 +51,7 @@ func postgresDialect() *dialect {
 func diagnosePostgres(err error) *failure {
 	var e *pgconn.PgError
 	if !errors.As(err, &e) {
-		if errors.Is(err, context.DeadlineExceeded) {
+		if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, sql.ErrTxDone) { // out of patience
 			return &failure{outOfReach, err}
 		}
 		return &failure{mistake, err}

@@ -31,9 +31,9 @@ type sqlite struct {
 	lock  *os.File
 
 	writer    *writer
-	keeper    *keeper
 	readers   chan *sqliteConn
 	searchers chan *sqliteConn
+	reading   int // connections of both
 	closed    chan struct{}
 }
 
@@ -65,10 +65,6 @@ func openSQLite(ctx context.Context, folder string, now clock, fault *fault) (_ 
 		return nil, err
 	}
 	s.writer = newWriter(c, s.d, now, fault)
-	if c, err = s.connect(ctx, setting{"busy_timeout", "100"}); err != nil {
-		return nil, err
-	}
-	s.keeper = newKeeper(c, s.writer, fault)
 	for _, pool := range []chan *sqliteConn{s.readers, s.searchers} {
 		for len(pool) < cap(pool) {
 			share := fmt.Sprint(-readersCache / (cap(s.readers) + cap(s.searchers)))
@@ -76,6 +72,7 @@ func openSQLite(ctx context.Context, folder string, now clock, fault *fault) (_ 
 				return nil, err
 			}
 			pool <- c
+			s.reading++
 		}
 	}
 	return s, nil
@@ -94,7 +91,7 @@ func privateFile(path string) error {
 // setting is a pragma and the value that it must have afterwards.
 type setting struct{ name, value string }
 
-// durable are the settings of every connection. The log is copied into the file by the keeper and not by whoever commits.
+// durable are the settings of every connection. The writer itself copies the log into the file.
 var durable = []setting{
 	{"journal_mode", "wal"},
 	{"synchronous", "2"}, // FULL
@@ -225,15 +222,12 @@ func (s *sqlite) check(ctx context.Context) (found []string, err error) {
 func (s *sqlite) close() error {
 	close(s.closed)
 	var errs []error
-	if s.keeper != nil {
-		errs = append(errs, s.keeper.close())
-	}
-	for _, pool := range []chan *sqliteConn{s.readers, s.searchers} {
-		for range cap(pool) {
-			if s.keeper == nil && len(pool) == 0 {
-				break
-			}
-			errs = append(errs, (<-pool).close())
+	for range s.reading {
+		select {
+		case c := <-s.readers:
+			errs = append(errs, c.close())
+		case c := <-s.searchers:
+			errs = append(errs, c.close())
 		}
 	}
 	if s.writer != nil {
@@ -303,6 +297,21 @@ func (c *sqliteConn) autocommit() bool {
 		return nil
 	})
 	return auto && err == nil
+}
+
+// logState is what SQLite says of its log.
+type logState struct {
+	busy          bool
+	pages, copied int64
+}
+
+// log does a checkpoint of the mode, where "noop" only asks.
+func (c *sqliteConn) log(mode string) (s logState, err error) {
+	stmt, err := c.prepared("pragma wal_checkpoint(" + mode + ")")
+	if err == nil {
+		err = stmt.QueryRowContext(context.Background()).Scan(&s.busy, &s.pages, &s.copied)
+	}
+	return s, err
 }
 
 func (c *sqliteConn) close() error {

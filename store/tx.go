@@ -68,9 +68,11 @@ func (tx *Tx) each(query string, args []any, row func(scan func(dest ...any) err
 	if err != nil {
 		return tx.died(query, err)
 	}
-	defer rows.Close() //nolint:errcheck // closed below where its error counts
 	tx.reading = true
-	defer func() { tx.reading = false }()
+	defer func() {
+		tx.reading = false
+		_ = rows.Close() // where its error counts, it has been closed
+	}()
 	scan := func(dest ...any) error { return tx.died(query, rows.Scan(dest...)) }
 	for rows.Next() {
 		if err := row(scan); err != nil {

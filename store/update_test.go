@@ -186,6 +186,10 @@ func batch(t *testing.T, db *store.DB, role func(ctx context.Context, i int) err
 	<-held
 	errs := make([]error, 32)
 	for i := range errs {
+		before := 0
+		if !db.OnPostgres() {
+			before = db.Waiting()
+		}
 		wg.Go(func() {
 			errs[i] = errors.New("ended its goroutine")
 			defer func() {
@@ -195,7 +199,7 @@ func batch(t *testing.T, db *store.DB, role func(ctx context.Context, i int) err
 			}()
 			errs[i] = role(t.Context(), i)
 		})
-		for !db.OnPostgres() && db.Waiting() <= i {
+		for tries := 0; !db.OnPostgres() && db.Waiting() == before && tries < 50; tries++ { // one leaves at once
 			time.Sleep(100 * time.Microsecond)
 		}
 	}

@@ -13,6 +13,8 @@ const (
 	maxBatch = 32
 	// maxOpen is the age at which a transaction takes in nobody else, so that one long function does not make 31 wait twice.
 	maxOpen = 10 * time.Millisecond
+	// logPages of 4 KiB in the log are copied into the file.
+	logPages = 1000
 )
 
 // writer lets the Updates of a SQLite file take turns on its one writing connection, in the order in which they came. Each
@@ -35,7 +37,6 @@ type writer struct {
 	opened time.Time
 	closed bool
 
-	committed        func() // tells the keeper
 	commits, updates atomic.Uint64
 }
 
@@ -53,7 +54,7 @@ type outcome struct {
 }
 
 func newWriter(c *sqliteConn, d *dialect, now clock, fault *fault) *writer {
-	return &writer{c: c, d: d, clock: now, fault: fault, committed: func() {}}
+	return &writer{c: c, d: d, clock: now, fault: fault}
 }
 
 // update runs fn until it is committed or has itself to blame. Whoever lost a shared transaction runs again alone, so that
@@ -211,9 +212,21 @@ func (w *writer) commit() {
 	if len(w.batch) > 0 {
 		w.commits.Add(1)
 		w.updates.Add(uint64(len(w.batch)))
-		w.committed()
 	}
 	w.answer(outcome{})
+	w.checkpoint()
+}
+
+// checkpoint copies the log into the file when it has grown. SQLite would do so within the commit, before anybody is
+// answered, and would keep an error of the disk to itself. A full disk is none: the log stays, the next commit tries again.
+func (w *writer) checkpoint() {
+	log, err := w.c.log("noop")
+	if err == nil && log.pages >= logPages {
+		log, err = w.c.log("passive")
+	}
+	if err != nil {
+		w.fault.note(w.d.diagnose(err))
+	}
 }
 
 // lose gives up the open transaction, if SQLite has not done so.

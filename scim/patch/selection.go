@@ -1,6 +1,7 @@
 package patch
 
 import (
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -75,16 +76,7 @@ func agrees(a *schema.Attribute, value, want any) bool {
 	if isString && !a.CaseExact {
 		return directory.Key(x) == directory.Key(y)
 	}
-	return scalar(value) && value == want
-}
-
-// scalar reports whether v is neither an object nor a list.
-func scalar(v any) bool {
-	switch v.(type) {
-	case map[string]any, []any:
-		return false
-	}
-	return true
+	return reflect.DeepEqual(value, want)
 }
 
 // selectWhere chooses the values of a that meet a filter.

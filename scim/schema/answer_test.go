@@ -116,6 +116,7 @@ func TestProjection_of_a_user(t *testing.T) {
 		"an unknown attribute":                {"nonsense", "", `{"schemas":["s"],"id":"1"}`},
 		"a sub-attribute":                     {"name.givenName", "", `{"schemas":["s"],"id":"1","name":{"givenName":"G"}}`},
 		"sub-attributes of values":            {"emails.type", "", `{"schemas":["s"],"id":"1","emails":[{"type":"work"}]}`},
+		"sub-attributes that no value has":    {"emails.display,emails.primary", "", `{"schemas":["s"],"id":"1"}`},
 		"an attribute and a part of it":       {"name,name.givenName", "", `{"schemas":["s"],"id":"1","name":{"givenName":"G","familyName":"F"}}`},
 		"an extension":                        {"ENT", "", `{"schemas":["s"],"id":"1","ENT":{"department":"D","manager":{"value":"m","$ref":"r"}}}`},
 		"an attribute of an extension":        {"ENT:manager.value", "", `{"schemas":["s"],"id":"1","ENT":{"manager":{"value":"m"}}}`},

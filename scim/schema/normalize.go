@@ -2,6 +2,7 @@ package schema
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -22,6 +23,7 @@ func (r *Resource) Normalize(body map[string]any) (map[string]any, error) {
 	if err := r.normalizeInto(doc, r.Root, body); err != nil {
 		return nil, err
 	}
+	r.Root.Tidy(doc) // parts of a complex attribute may have come one by one
 	for _, a := range r.Root.Sub {
 		if err := a.complete(doc); err != nil {
 			return nil, err
@@ -226,7 +228,7 @@ func (a *Attribute) object(v any) (any, error) {
 		}
 		to[sub.Name] = v
 	}
-	if a.Hollow(to) {
+	if a.hollow(to) {
 		return nil, nil
 	}
 	for _, sub := range a.Sub {
@@ -237,12 +239,35 @@ func (a *Attribute) object(v any) (any, error) {
 	return to, nil
 }
 
-// Hollow reports whether an object says nothing: it is empty, or holds only what describes a value that is not there, such as
-// an e-mail with a type and no address, or a manager with a $ref and no value.
-func (a *Attribute) Hollow(object map[string]any) bool {
-	if a.IsExtension() || a.IsResource() {
-		return len(object) == 0
+// Tidy returns v, a value or the values of a, without the objects and lists that say nothing: those that are empty, and those
+// that only describe a value that is not there, such as an e-mail with a type and no address, or a manager with a $ref and no
+// value. It changes v, and returns nil if nothing is left.
+func (a *Attribute) Tidy(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		for name, inner := range v {
+			if sub := a.Find(name); sub != nil && (sub.MultiValued || sub.Type == Complex) {
+				if inner = sub.Tidy(inner); inner == nil {
+					delete(v, name)
+				} else {
+					v[name] = inner
+				}
+			}
+		}
+		if a.hollow(v) {
+			return nil
+		}
+	case []any:
+		v = slices.DeleteFunc(v, func(inner any) bool { return a.Tidy(inner) == nil })
+		if len(v) == 0 {
+			return nil
+		}
+		return v
 	}
+	return v
+}
+
+func (a *Attribute) hollow(object map[string]any) bool {
 	for name := range object {
 		describes := a.MultiValued && (name == "type" || name == "primary") || name == "$ref" && a.Find("value") != nil
 		if !describes {

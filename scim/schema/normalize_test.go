@@ -4,6 +4,7 @@ import (
 	"errors"
 	"maps"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -51,6 +52,7 @@ func TestNormalize_user(t *testing.T) {
 		"a manager as a list":               {`{"userName":"a","ENT":{"manager":[{"value":"m","$ref":"r"}]}}`, `{"userName":"a","ENT":{"manager":{"value":"m","$ref":"r"}}}`},
 		"a manager without value":           {`{"userName":"a","ENT":{"manager":{"$ref":"r","displayName":"d","value":null}}}`, `{"userName":"a"}`},
 		"two primary values: the last one":  {`{"userName":"a","emails":[{"value":"1","primary":true},{"value":"2","primary":true},{"value":"3"}]}`, `{"userName":"a","emails":[{"value":"1","primary":false},{"value":"2","primary":true},{"value":"3"}]}`},
+		"a manager's $ref alone":            {`{"userName":"a","manager.$ref":"r"}`, `{"userName":"a"}`},
 		"lines in an address":               {`{"userName":"a","addresses":[{"formatted":"x\ny\tz\r\n"}]}`, `{"userName":"a","addresses":[{"formatted":"x\ny\tz\r\n"}]}`},
 		"strings are not judged": {
 			`{"userName":"a","profileUrl":"no url","locale":"?","emails":[{"value":"no mail","type":"odd"}],"roles":[{"value":"{\"id\":\"1\"}"}]}`,
@@ -167,10 +169,7 @@ func TestNormalize_is_idempotent(t *testing.T) {
 }
 
 func drawObject(r *Resource) *rapid.Generator[map[string]any] {
-	var names []string
-	for name := range r.index {
-		names = append(names, name)
-	}
+	names := slices.Sorted(maps.Keys(r.index))
 	for _, a := range r.Root.Sub {
 		for _, s := range a.Sub {
 			names = append(names, s.Name)

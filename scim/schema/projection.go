@@ -114,7 +114,10 @@ func (p Projection) apply(a *Attribute, object map[string]any, whole, named bool
 			continue
 		}
 		if list, ok := v.([]any); ok {
-			object[name] = p.applyToAll(sub, list, whole || byName, byName)
+			left := p.applyToAll(sub, list, whole || byName, byName)
+			if object[name] = left; len(left) == 0 && len(list) > 0 {
+				delete(object, name)
+			}
 		} else if inner, ok := v.(map[string]any); ok {
 			if p.apply(sub, inner, whole || byName, byName); len(inner) == 0 {
 				delete(object, name)

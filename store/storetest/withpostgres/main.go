@@ -79,11 +79,12 @@ type server struct {
 	port   int
 	owner  *syscall.Credential // nil: whoever we are
 	cmd    *exec.Cmd
-	ended  chan error
+	ended  chan struct{}
+	exit   error // set before ended is closed
 }
 
-func start(fsync bool) (s *server, err error) {
-	s = &server{ended: make(chan error, 1)}
+func start(fsync bool) (_ *server, err error) {
+	s := &server{ended: make(chan struct{})}
 	if s.bin, err = binaries(); err != nil {
 		return nil, err
 	}
@@ -99,7 +100,9 @@ func start(fsync bool) (s *server, err error) {
 		return nil, err
 	}
 	data := filepath.Join(s.folder, "data")
-	initdb := s.command("initdb", "--pgdata="+data, "--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
+	initdb := s.command("initdb", "--pgdata="+data, "--username=postgres", "--auth=trust", "--no-sync",
+		// An order of texts unlike that of SQLite, as real servers have it.
+		"--encoding=UTF8", "--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en-US")
 	if out, err := initdb.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("initdb: %w\n%s", err, out)
 	}
@@ -110,7 +113,7 @@ func start(fsync bool) (s *server, err error) {
 	if err != nil {
 		return nil, err
 	}
-	defer log.Close() //nolint:errcheck // the server has its own
+	defer func() { err = errors.Join(err, log.Close()) }()
 	s.cmd = s.command("postgres", "-D", data, "-p", strconv.Itoa(s.port),
 		"-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "max_connections=300",
 		"-c", "fsync="+strconv.FormatBool(fsync))
@@ -118,7 +121,10 @@ func start(fsync bool) (s *server, err error) {
 	if err := s.cmd.Start(); err != nil {
 		return nil, err
 	}
-	go func() { s.ended <- s.cmd.Wait() }()
+	go func() {
+		defer close(s.ended)
+		s.exit = s.cmd.Wait()
+	}()
 	return s, s.await()
 }
 
@@ -192,10 +198,9 @@ func (s *server) await() error {
 			return conn.Close(ctx)
 		}
 		select {
-		case ended := <-s.ended:
-			s.ended <- ended
+		case <-s.ended:
 			log, _ := os.ReadFile(filepath.Join(s.folder, "log"))
-			return fmt.Errorf("the server ended: %v\n%s", ended, log)
+			return fmt.Errorf("the server ended: %v\n%s", s.exit, log)
 		case <-ctx.Done():
 			return fmt.Errorf("the server does not answer: %w", err)
 		case <-time.After(20 * time.Millisecond):

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/knadh/koanf/parsers/yaml"
+	"github.com/knadh/koanf/providers/env/v2"
+	"github.com/knadh/koanf/providers/file"
+	"github.com/knadh/koanf/v2"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+const prefix = "ROLLCALL_"
+
+// configure gives the flags of cmd that were not typed what the environment says, else what the file says, and checks that
+// none is missing. In the server the client has done so.
+func (a *app) configure(cmd *cobra.Command) error {
+	if a.serving {
+		return nil
+	}
+	fromEnv := koanf.New(".")
+	// A provider of the environment returns no error.
+	_ = fromEnv.Load(env.Provider("", env.Opt{
+		Prefix: prefix, EnvironFunc: func() []string { return a.env }, TransformFunc: func(name, value string) (string, any) {
+			if value == "" {
+				return "", nil
+			}
+			return strings.ToLower(strings.ReplaceAll(strings.TrimPrefix(name, prefix), "_", "-")), value
+		},
+	}), nil)
+	path := fromEnv.String("config")
+	if f := cmd.Flags().Lookup("config"); f != nil && f.Changed {
+		path = f.Value.String()
+	}
+	fromFile, err := readConfig(cmd, path)
+	if err != nil {
+		return err
+	}
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if err != nil || f.Changed || f.Name == "help" || f.Name == "config" {
+			return
+		}
+		if fromEnv.Exists(f.Name) {
+			err = set(cmd, f, variable(f.Name), fromEnv.Get(f.Name))
+		} else if fromFile.Exists(f.Name) {
+			err = set(cmd, f, path+": "+f.Name, fromFile.Get(f.Name))
+		}
+	})
+	if err != nil {
+		return err
+	}
+	return checkRequired(cmd)
+}
+
+// variable is the name in the environment of a flag.
+func variable(flag string) string {
+	return prefix + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+}
+
+// readConfig reads the file, in which may stand what serve has flags for.
+func readConfig(cmd *cobra.Command, path string) (*koanf.Koanf, error) {
+	k := koanf.New(".")
+	if path == "" {
+		return k, nil
+	}
+	if err := k.Load(file.Provider(path), yaml.Parser()); err != nil {
+		return nil, misused(cmd, "the file of --config: %v", err)
+	}
+	serve, _, err := cmd.Root().Find([]string{"serve"})
+	if err != nil {
+		return nil, err
+	}
+	var known []string
+	serve.Flags().VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
+	cmd.Root().PersistentFlags().VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
+	known = slices.DeleteFunc(known, func(name string) bool { return name == "help" || name == "config" })
+	slices.Sort(known)
+	for _, key := range k.Keys() {
+		if !slices.Contains(known, key) {
+			return nil, misused(cmd, "%s: there is no key %q: use %s", path, key, strings.Join(slices.Compact(known), ", "))
+		}
+	}
+	return k, nil
+}
+
+// set gives a flag a value that came from there; nil is no value.
+func set(cmd *cobra.Command, f *pflag.Flag, from string, value any) error {
+	text := fmt.Sprint(value)
+	switch value := value.(type) {
+	case nil:
+		return nil
+	case []any:
+		var parts []string
+		for _, v := range value {
+			parts = append(parts, fmt.Sprint(v))
+		}
+		text = strings.Join(parts, ",")
+	}
+	if err := f.Value.Set(text); err != nil {
+		return misusedValue(cmd, from, f, text, err)
+	}
+	f.Changed = true
+	return nil
+}

@@ -1,0 +1,210 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/rollcall-id/rollcall/directory"
+	"github.com/rollcall-id/rollcall/provision"
+	"github.com/rollcall-id/rollcall/store"
+)
+
+func (a *app) connectionCommand() *cobra.Command {
+	return noun("connection", "Connections: one identity provider each, as the server knows it",
+		a.connectionCreate(), a.connectionList(), a.connectionShow(), a.connectionSet(), a.connectionEnable(), a.connectionDisable(),
+		a.connectionDelete(), a.connectionMigrate())
+}
+
+func (a *app) connectionCreate() *cobra.Command {
+	var preset string
+	cmd := &cobra.Command{
+		Use:     "create NAME",
+		Short:   "Make a connection",
+		Long:    "Make a connection. A preset gives it the settings that fit an identity provider; there is " + strings.Join(directory.Presets(), ", ") + ".",
+		Example: "  rollcall connection create okta --preset okta",
+		RunE: a.begin(func(c *call) error {
+			conn, err := c.service.CreateConnection(c.ctx, c.actor, c.args[0], preset, nil)
+			if err != nil {
+				return err
+			}
+			return c.say("made the connection %s; next: rollcall token create --connection %s", conn.Name, conn.Name)
+		}),
+	}
+	cmd.Flags().StringVar(&preset, "preset", "", "name of a preset")
+	return cmd
+}
+
+func (a *app) connectionList() *cobra.Command {
+	type row struct {
+		ID      directory.ConnectionID `json:"id"`
+		Name    string                 `json:"name"`
+		Preset  string                 `json:"preset"`
+		Enabled bool                   `json:"enabled"`
+	}
+	return a.jsonFlag(&cobra.Command{
+		Use:     "list",
+		Short:   "List the connections",
+		Example: "  rollcall connection list --json",
+		RunE: a.read(func(c *call) error {
+			rows := all(c, func(tx *store.Tx) (rows []row, err error) {
+				conns, err := tx.Connections()
+				for _, conn := range conns {
+					rows = append(rows, row{conn.ID, conn.Name, conn.Preset, conn.Enabled})
+				}
+				return rows, err
+			})
+			return list(c, "NAME|PRESET|ENABLED|ID", rows, func(r row) []string {
+				return []string{r.Name, r.Preset, yes(r.Enabled), string(r.ID)}
+			})
+		}),
+	})
+}
+
+// connectionShown is what `connection show --json` tells.
+type connectionShown struct {
+	ID       directory.ConnectionID `json:"id"`
+	Name     string                 `json:"name"`
+	Preset   string                 `json:"preset"`
+	Enabled  bool                   `json:"enabled"`
+	Settings []directory.Setting    `json:"settings"`
+}
+
+func (a *app) connectionShow() *cobra.Command {
+	return a.jsonFlag(&cobra.Command{
+		Use:     "show NAME",
+		Short:   "Show a connection: each setting, and where it comes from",
+		Example: "  rollcall connection show okta",
+		RunE: a.read(func(c *call) error {
+			var conn directory.Connection
+			if err := c.db.View(c.ctx, func(tx *store.Tx) (err error) {
+				conn, err = tx.Connection(c.args[0])
+				return err
+			}); err != nil {
+				return err
+			}
+			return c.showConnection(&conn)
+		}),
+	})
+}
+
+func (c *call) showConnection(conn *directory.Connection) error {
+	shown := connectionShown{conn.ID, conn.Name, conn.Preset, conn.Enabled, conn.Settings()}
+	if c.json {
+		return c.show(shown)
+	}
+	facts := [][2]string{{"name", conn.Name}, {"id", string(conn.ID)}, {"preset", conn.Preset}, {"enabled", yes(conn.Enabled)}}
+	if err := c.facts(facts...); err != nil {
+		return err
+	}
+	if err := c.say(""); err != nil {
+		return err
+	}
+	return list(c, "SETTING|VALUE|ORIGIN", each(shown.Settings), func(s directory.Setting) []string {
+		return []string{s.Key, s.Value, s.Origin}
+	})
+}
+
+func (a *app) connectionSet() *cobra.Command {
+	return &cobra.Command{
+		Use:   "set NAME key=value…",
+		Short: "Write settings of a connection",
+		Long: `Write settings of a connection. An empty value lets the preset, or the default, count again.
+
+  external_id_immutable  true or false: an externalId names the same person for ever, so that a User that was deleted and comes
+                         back returns to its account
+  restore_memberships    always, never or 30d: whether a person who was deactivated gets the groups back
+  username_template      what the username of an account is made of, such as {first_name}.{last_name}
+  bare_token             true or false: a token is accepted without the word Bearer`,
+		Example: `  rollcall connection set okta restore_memberships=always
+  rollcall connection set okta username_template={first_name}.{last_name}`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			set := map[string]string{}
+			for _, arg := range args[1:] {
+				key, value, ok := strings.Cut(arg, "=")
+				if !ok || key == "" {
+					return misused(cmd, "%q is not of the form key=value", arg)
+				}
+				set[key] = value
+			}
+			return a.change(func(c *call) error {
+				conn, err := c.service.ConfigureConnection(c.ctx, c.actor, args[0], set)
+				if err != nil {
+					return err
+				}
+				return c.showConnection(&conn)
+			})(cmd, args)
+		},
+	}
+}
+
+func (a *app) connectionEnable() *cobra.Command {
+	return &cobra.Command{
+		Use:     "enable NAME",
+		Short:   "Let the requests of a connection through",
+		Example: "  rollcall connection enable okta",
+		RunE:    a.enable(true, "%s is enabled"),
+	}
+}
+
+func (a *app) connectionDisable() *cobra.Command {
+	return &cobra.Command{
+		Use:     "disable NAME",
+		Short:   "Refuse the requests of a connection, and leave its accounts as they are",
+		Example: "  rollcall connection disable okta",
+		RunE:    a.enable(false, "%s is disabled: its requests are refused, its accounts stay as they are"),
+	}
+}
+
+func (a *app) enable(enabled bool, done string) func(*cobra.Command, []string) error {
+	return a.change(func(c *call) error {
+		conn, err := c.service.EnableConnection(c.ctx, c.actor, c.args[0], enabled)
+		if err != nil {
+			return err
+		}
+		return c.say(done, conn.Name)
+	})
+}
+
+func (a *app) connectionDelete() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "delete NAME",
+		Short: "Delete a connection that manages no active account",
+		Long: `Delete a connection with its identities, groups, links, rules and tokens. It is refused while the connection manages active
+accounts: migrate them to another connection first, or disable the connection.`,
+		Example: "  rollcall connection delete okta",
+	}
+	a.settle(cmd, func(c *call) error {
+		if err := c.service.RemoveConnection(c.ctx, c.actor, c.args[0]); err != nil {
+			return err
+		}
+		return c.say("deleted the connection %s", c.args[0])
+	})
+	return cmd
+}
+
+func (a *app) connectionMigrate() *cobra.Command {
+	var from, to, match string
+	var dryRun bool
+	cmd := &cobra.Command{
+		Use:   "migrate",
+		Short: "Let one connection take over the accounts that another manages",
+		Long: `Let one connection take over the accounts that another manages. Each account passes when the new connection pushes the person
+that matches; until then the old connection manages it.`,
+		Example: "  rollcall connection migrate --from okta --to entra --match userName --dry-run",
+		RunE: a.change(func(c *call) error {
+			plan, err := c.service.MigrateConnection(c.ctx, c.actor, from, to, provision.Match(match), dryRun)
+			if err != nil {
+				return err
+			}
+			return c.showPlan(plan, match, dryRun)
+		}),
+	}
+	f := cmd.Flags()
+	f.StringVar(&from, "from", "", "the connection that manages the accounts")
+	f.StringVar(&to, "to", "", "the connection that shall manage them")
+	f.StringVar(&match, "match", "", "by what a person is recognised: externalId, userName or email")
+	f.BoolVar(&dryRun, "dry-run", false, "only say what would be done")
+	require(cmd, "from", "to", "match")
+	return a.jsonFlag(cmd)
+}

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+)
+
+func (a *app) dbCommand() *cobra.Command {
+	return noun("db", "The database", a.dbMigrate(), a.dbCheck())
+}
+
+func (a *app) dbMigrate() *cobra.Command {
+	return &cobra.Command{
+		Use:     "migrate",
+		Short:   "Make the database, or bring it up to date; the server does so when it starts",
+		Example: "  rollcall db migrate --data ./data",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if a.serving {
+				return misused(cmd, "a server runs, and brought the database up to date when it started")
+			}
+			if err := a.own(cmd.Context(), nil); err != nil {
+				return err
+			}
+			from, to, err := a.migrate(cmd.Context())
+			if err := errors.Join(err, a.db.Close()); err != nil {
+				return err
+			}
+			if from == to {
+				return a.say("the database is up to date: version %d", to)
+			}
+			return a.say("brought the database from version %d to %d", from, to)
+		},
+	}
+}
+
+// migrate makes the database that of this program.
+func (a *app) migrate(ctx context.Context) (from, to int, err error) {
+	have, want, err := a.db.SchemaVersion(ctx)
+	if err != nil {
+		return 0, 0, err
+	}
+	if have > want {
+		return 0, 0, tooNew(have, want)
+	}
+	return a.db.Migrate(ctx)
+}
+
+func (a *app) dbCheck() *cobra.Command {
+	return &cobra.Command{
+		Use:     "check",
+		Short:   "Look for damage in the database",
+		Example: "  rollcall db check --data ./data",
+		RunE: a.read(func(c *call) error {
+			damage, err := c.db.Check(c.ctx)
+			if err != nil {
+				return err
+			}
+			for _, d := range damage {
+				if err := c.say("%s", d); err != nil {
+					return err
+				}
+			}
+			if len(damage) > 0 {
+				return &complaint{failed, fmt.Sprintf("the database is damaged in %d places", len(damage)), "restore it from a backup"}
+			}
+			return c.say("the database is sound")
+		}),
+	}
+}
+
+func (a *app) versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "version",
+		Short:   "Print the version of this program",
+		Example: "  rollcall version",
+		RunE: func(*cobra.Command, []string) error {
+			version, revision := "unknown", ""
+			if info, ok := debug.ReadBuildInfo(); ok {
+				version = info.Main.Version
+				for _, s := range info.Settings {
+					if s.Key == "vcs.revision" {
+						revision = " " + s.Value
+					}
+				}
+			}
+			return a.say("rollcall %s%s %s %s/%s", version, revision, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+		},
+	}
+}

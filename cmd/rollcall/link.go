@@ -1,0 +1,100 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/rollcall-id/rollcall/directory"
+	"github.com/rollcall-id/rollcall/store"
+)
+
+func (a *app) linkCommand() *cobra.Command {
+	return noun("link", "Links, by which the members of a group come into a team or channel", a.linkCreate(), a.linkList(), a.linkDelete())
+}
+
+// place is how a team, or a channel of it, is written.
+func place(team, channel string) string {
+	if channel == "" {
+		return team
+	}
+	return team + "/" + channel
+}
+
+func (a *app) linkCreate() *cobra.Command {
+	var connection, group, team, channel, role string
+	cmd := &cobra.Command{
+		Use:   "create",
+		Short: "Link a group to a team or channel",
+		Long: `Link a group to a team or channel. The group need not exist yet: the link waits for one of that name. It follows the group when
+it is renamed, sleeps when it is deleted, and wakes for a group of the same name.`,
+		Example: `  rollcall link create --connection okta --group "Engineering" --team eng
+  rollcall link create --connection okta --group "Backend Leads" --team eng --channel backend --role admin`,
+	}
+	a.settle(cmd, func(c *call) error {
+		r, err := directory.ParseRole(role)
+		if err != nil {
+			return err
+		}
+		l, err := c.service.CreateLink(c.ctx, c.actor, connection, group, team, channel, r)
+		if err != nil {
+			return err
+		}
+		waits := ""
+		if l.Group == 0 {
+			waits = "; it waits for the group"
+		}
+		return c.say("made the link %s from %s %q to %s%s", l.ID, connection, group, place(team, channel), waits)
+	})
+	f := cmd.Flags()
+	f.StringVar(&connection, "connection", "", "the connection of the group")
+	f.StringVar(&group, "group", "", "name of the group")
+	f.StringVar(&team, "team", "", "the team that its members join")
+	f.StringVar(&channel, "channel", "", "the channel of the team that they join")
+	f.StringVar(&role, "role", "member", "what they are there: member or admin")
+	require(cmd, "connection", "group", "team")
+	return cmd
+}
+
+func (a *app) linkList() *cobra.Command {
+	type row struct {
+		ID         directory.LinkID `json:"id"`
+		Connection string           `json:"connection"`
+		Group      string           `json:"group"`
+		Team       string           `json:"team"`
+		Channel    string           `json:"channel"`
+		Role       string           `json:"role"`
+		Rule       directory.RuleID `json:"rule"`
+		Awake      bool             `json:"awake"`
+	}
+	return a.jsonFlag(&cobra.Command{
+		Use:     "list",
+		Short:   "List the links",
+		Example: "  rollcall link list",
+		RunE: a.read(func(c *call) error {
+			rows := all(c, func(tx *store.Tx) (rows []row, err error) {
+				links, err := tx.Links()
+				for _, l := range links {
+					rows = append(rows, row{l.ID, l.ConnName, l.Name, l.TeamName, l.ChannelName, l.Role.String(), l.RuleID, l.Group != 0})
+				}
+				return rows, err
+			})
+			return list(c, "ID|CONNECTION|GROUP|PLACE|ROLE|AWAKE|RULE", rows, func(r row) []string {
+				return []string{string(r.ID), r.Connection, r.Group, place(r.Team, r.Channel), r.Role, yes(r.Awake), string(r.Rule)}
+			})
+		}),
+	})
+}
+
+func (a *app) linkDelete() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "delete ID",
+		Short:   "Delete a link; memberships end that had no other reason",
+		Example: "  rollcall link delete 06bq1s0v9g7p2k4m8n3r5t6w1x",
+	}
+	a.settle(cmd, func(c *call) error {
+		if err := c.service.RemoveLink(c.ctx, c.actor, directory.LinkID(c.args[0])); err != nil {
+			return err
+		}
+		return c.say("deleted the link %s", c.args[0])
+	})
+	return cmd
+}

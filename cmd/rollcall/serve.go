@@ -1,0 +1,234 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/rollcall-id/rollcall/directory"
+	"github.com/rollcall-id/rollcall/provision"
+	"github.com/rollcall-id/rollcall/scim"
+	"github.com/rollcall-id/rollcall/store"
+	"github.com/rollcall-id/rollcall/web"
+)
+
+const (
+	// drainTime is how long a server whose disk failed goes on reading and says 503 at /readyz, before it ends.
+	drainTime = 3 * time.Second
+	// readyTime is how long the database may take to answer /readyz.
+	readyTime = 2 * time.Second
+)
+
+type serveFlags struct {
+	listen          string
+	baseURL         string
+	trustedProxies  []string
+	defaultChannels []string
+	dev             bool
+}
+
+func (a *app) serveCommand() *cobra.Command {
+	var flags serveFlags
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the server",
+		Long: `Run the server. It answers SCIM under /scim/v2, and /healthz and /readyz. The database is made, or brought up to date,
+when it starts. It speaks plain HTTP: put a proxy that speaks TLS in front of it and name its address by --base-url.`,
+		Example: `  rollcall serve --data ./data --listen 127.0.0.1:8080
+  rollcall serve --dev
+  rollcall serve --base-url https://chat.example.com --trusted-proxies 10.0.0.0/8
+  rollcall serve --database postgres://rollcall@db.example.com/rollcall`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if a.serving {
+				return misused(cmd, "this is the server")
+			}
+			return a.serve(cmd, &flags)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&flags.listen, "listen", "127.0.0.1:8080", "address to listen on; port 0 takes a free one")
+	f.StringVar(&flags.baseURL, "base-url", "", "what clients call the server, such as https://chat.example.com")
+	f.StringSliceVar(&flags.trustedProxies, "trusted-proxies", nil, "networks whose X-Forwarded-For is believed, such as 10.0.0.0/8")
+	f.StringSliceVar(&flags.defaultChannels, "default-channels", nil, "channels that whoever joins a team joins too, where it has them")
+	f.BoolVar(&flags.dev, "dev", false, "make a connection, a team and a token to try the server with, and print how")
+	return cmd
+}
+
+// check reads the values of the flags.
+func (f *serveFlags) check(cmd *cobra.Command) (web.Proxies, error) {
+	f.baseURL = strings.TrimSuffix(f.baseURL, "/")
+	if f.baseURL != "" {
+		u, err := url.Parse(f.baseURL)
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || f.baseURL != u.Scheme+"://"+u.Host {
+			return nil, misused(cmd, "--base-url: %q is not possible: use a form such as https://chat.example.com", f.baseURL)
+		}
+	}
+	if _, _, err := net.SplitHostPort(f.listen); err != nil {
+		return nil, misused(cmd, "--listen: %q is not possible: use a form such as 127.0.0.1:8080", f.listen)
+	}
+	for _, name := range f.defaultChannels {
+		if err := (&directory.Channel{Name: name, DisplayName: name}).Validate(); err != nil {
+			return nil, misused(cmd, "--default-channels: %v", err)
+		}
+	}
+	proxies, err := web.ParseProxies(f.trustedProxies)
+	if err != nil {
+		return nil, misused(cmd, "--%v", err)
+	}
+	return proxies, nil
+}
+
+// serve runs the server until its context ends or its disk fails.
+func (a *app) serve(cmd *cobra.Command, flags *serveFlags) error {
+	proxies, err := flags.check(cmd)
+	if err != nil {
+		return err
+	}
+	log := slog.New(slog.NewTextHandler(a.stderr, nil))
+	if err := a.openForServer(cmd.Context(), log, flags.defaultChannels); err != nil {
+		return err
+	}
+	ln, err := net.Listen("tcp", flags.listen)
+	if err != nil {
+		return errors.Join(&complaint{failed, err.Error(), "name another address by --listen"}, a.db.Close())
+	}
+	warnOpen(log, ln, flags.baseURL)
+	socket, err := a.listenSocket()
+	if err != nil {
+		return errors.Join(err, ln.Close(), a.db.Close())
+	}
+	door := scim.Door{DB: a.db, Provision: a.service, Log: log, BaseURL: flags.baseURL, Proxies: proxies}
+	s := &server{app: a, log: log, http: ln, socket: socket, scim: door.Handler()}
+	return errors.Join(s.run(cmd.Context(), flags), a.db.Close())
+}
+
+// openForServer opens the database, which no other server may have, and makes it that of this program.
+func (a *app) openForServer(ctx context.Context, log *slog.Logger, defaultChannels []string) error {
+	if err := a.own(ctx, log); err != nil {
+		return err
+	}
+	from, to, err := a.migrate(ctx)
+	if err != nil {
+		return errors.Join(err, a.db.Close())
+	}
+	if from != to {
+		log.Info("migrated", "from", from, "to", to)
+	}
+	a.service = provision.New(a.db, defaultChannels, log)
+	if err := a.service.ApplyDefaults(ctx); err != nil {
+		return errors.Join(err, a.db.Close())
+	}
+	return nil
+}
+
+// own opens the database and refuses to share the folder with a server.
+func (a *app) own(ctx context.Context, log *slog.Logger) error {
+	conn, err := a.open(ctx, log)
+	if err != nil || conn == nil {
+		return err
+	}
+	return errors.Join(&complaint{failed, "a server has " + a.data + " already", "stop it, or name another folder by --data"}, conn.Close())
+}
+
+// listenSocket returns nil where there is no folder: commands then go to PostgreSQL themselves.
+func (a *app) listenSocket() (net.Listener, error) {
+	if a.database != "" {
+		return nil, nil
+	}
+	return listenSocket(a.socket())
+}
+
+// warnOpen warns of a server that can be reached from elsewhere and that nobody says is behind TLS.
+func warnOpen(log *slog.Logger, ln net.Listener, baseURL string) {
+	addr, ok := ln.Addr().(*net.TCPAddr)
+	if ok && !addr.IP.IsLoopback() && !strings.HasPrefix(baseURL, "https://") {
+		log.Warn("tokens travel unprotected: listen on 127.0.0.1 behind a proxy that speaks TLS, and name it by --base-url https://…",
+			"listen", addr.String())
+	}
+}
+
+// server is a running server: what it listens on and what answers.
+type server struct {
+	*app
+	log    *slog.Logger
+	http   net.Listener
+	socket net.Listener // nil with PostgreSQL
+	scim   http.Handler
+}
+
+func (s *server) run(ctx context.Context, flags *serveFlags) (err error) {
+	inner, stop := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	defer running.Wait()
+	defer stop()
+	running.Go(func() { s.service.Work(inner) })
+	if s.socket != nil {
+		commands := &socketServer{db: s.db, service: s.service, log: s.log}
+		running.Go(func() { commands.serve(inner, s.socket) })
+	}
+	served := make(chan error, 1)
+	running.Go(func() { served <- web.Serve(inner, s.http, s, s.log) })
+	address := "http://" + s.http.Addr().String()
+	if err := s.say("listening on %s", address); err != nil {
+		return err
+	}
+	if flags.dev {
+		if err := s.introduce(ctx, address, flags.baseURL); err != nil {
+			return err
+		}
+	}
+	select {
+	case <-ctx.Done():
+		s.log.Info("ending")
+		stop()
+		if err := <-served; err != nil {
+			s.log.Warn("requests were cut off", "error", err)
+		}
+		return nil
+	case err := <-served:
+		return err
+	case <-s.db.Done():
+		s.log.Error("the disk failed; ending", "error", s.db.Err())
+		time.Sleep(drainTime)
+		return s.db.Err()
+	}
+}
+
+// ServeHTTP answers for the server as a whole and leaves everything else to the door.
+func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch r.URL.Path {
+	case "/healthz":
+		state(w, http.StatusOK, "ok")
+	case "/readyz":
+		ctx, cancel := context.WithTimeout(r.Context(), readyTime)
+		defer cancel()
+		err := s.db.Err()
+		if err == nil {
+			err = s.db.View(ctx, func(*store.Tx) error { return nil })
+		}
+		if err != nil {
+			s.log.Warn("not ready", "error", err)
+			state(w, http.StatusServiceUnavailable, "the database is out of reach")
+			return
+		}
+		state(w, http.StatusOK, "ready")
+	default:
+		s.scim.ServeHTTP(w, r)
+	}
+}
+
+func state(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_, _ = fmt.Fprintln(w, text) // a client that is gone
+}

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/rollcall-id/rollcall/directory"
+	"github.com/rollcall-id/rollcall/store"
+)
+
+func (a *app) tokenCommand() *cobra.Command {
+	return noun("token", "Tokens, with which an identity provider authenticates", a.tokenCreate(), a.tokenList(), a.tokenRevoke())
+}
+
+// span is the value of a flag: a number of seconds, minutes, hours, days or weeks.
+type span time.Duration
+
+// maxSpan keeps far from the end of time.Duration.
+const maxSpan = 100 * 365 * 24 * time.Hour
+
+var spanUnits = map[byte]time.Duration{'s': time.Second, 'm': time.Minute, 'h': time.Hour, 'd': 24 * time.Hour, 'w': 7 * 24 * time.Hour}
+
+func (s *span) Set(text string) error {
+	wrong := directory.Errorf(directory.Invalid, "", "use a form such as 90d, 12w or 24h, up to 100 years")
+	if len(text) < 2 {
+		return wrong
+	}
+	n, err := strconv.ParseUint(text[:len(text)-1], 10, 32)
+	unit := spanUnits[text[len(text)-1]]
+	if err != nil || unit == 0 || n == 0 || time.Duration(n) > maxSpan/unit {
+		return wrong
+	}
+	*s = span(time.Duration(n) * unit)
+	return nil
+}
+
+func (s *span) String() string {
+	if *s == 0 {
+		return ""
+	}
+	return strconv.FormatInt(int64(time.Duration(*s)/time.Second), 10) + "s"
+}
+
+func (s *span) Type() string { return "time" }
+
+func (a *app) tokenCreate() *cobra.Command {
+	var connection string
+	var expires span
+	cmd := &cobra.Command{
+		Use:   "create",
+		Short: "Make a token and print it, once",
+		Long:  "Make a token and print it. It is kept nowhere, so this is the only time that it is seen.",
+		Example: `  rollcall token create --connection okta
+  rollcall token create --connection okta --expires 90d`,
+		RunE: a.change(func(c *call) error {
+			_, secret, err := c.service.CreateToken(c.ctx, c.actor, connection, time.Duration(expires))
+			if err != nil {
+				return err
+			}
+			return c.say("%s", secret)
+		}),
+	}
+	f := cmd.Flags()
+	f.StringVar(&connection, "connection", "", "the connection that the token opens")
+	f.Var(&expires, "expires", "how long it opens it, such as 90d, 12w or 24h; without, for ever")
+	require(cmd, "connection")
+	return cmd
+}
+
+func (a *app) tokenList() *cobra.Command {
+	type row struct {
+		ID         directory.TokenID `json:"id"`
+		Connection string            `json:"connection"`
+		Valid      bool              `json:"valid"`
+		Created    string            `json:"created"`
+		Expires    *string           `json:"expires"`
+		Revoked    *string           `json:"revoked"`
+	}
+	moment := func(t time.Time) *string {
+		if t.IsZero() {
+			return nil
+		}
+		return new(stamp(t))
+	}
+	return a.jsonFlag(&cobra.Command{
+		Use:     "list",
+		Short:   "List the tokens, without their secrets",
+		Example: "  rollcall token list",
+		RunE: a.read(func(c *call) error {
+			rows := all(c, func(tx *store.Tx) (rows []row, err error) {
+				tokens, err := tx.Tokens(0)
+				for _, t := range tokens {
+					rows = append(rows, row{t.ID, t.ConnName, t.Valid(c.db.Now()), stamp(t.Created), moment(t.Expires), moment(t.Revoked)})
+				}
+				return rows, err
+			})
+			return list(c, "ID|CONNECTION|CREATED|STATE", rows, func(r row) []string {
+				state := "valid for ever"
+				switch {
+				case r.Revoked != nil:
+					state = "revoked " + *r.Revoked
+				case r.Expires != nil && r.Valid:
+					state = "valid until " + *r.Expires
+				case r.Expires != nil:
+					state = "expired " + *r.Expires
+				}
+				return []string{string(r.ID), r.Connection, r.Created, state}
+			})
+		}),
+	})
+}
+
+func (a *app) tokenRevoke() *cobra.Command {
+	return &cobra.Command{
+		Use:     "revoke ID",
+		Short:   "End a token at once",
+		Example: "  rollcall token revoke 06bq1s0v9g7p2k4m8n3r5t6w1x",
+		RunE: a.change(func(c *call) error {
+			if err := c.service.RevokeToken(c.ctx, c.actor, directory.TokenID(c.args[0])); err != nil {
+				return err
+			}
+			return c.say("revoked the token %s", c.args[0])
+		}),
+	}
+}

@@ -1,0 +1,277 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/rollcall-id/rollcall/directory"
+	"github.com/rollcall-id/rollcall/store"
+)
+
+func (a *app) userCommand() *cobra.Command {
+	return noun("user", "Accounts of the chat", a.userList(), a.userShow(), a.userDeactivate(), a.userActivate(), a.userDelete())
+}
+
+// userRow is what every command tells of an account.
+type userRow struct {
+	ID        directory.AccountID `json:"id"`
+	Username  string              `json:"username"`
+	Email     string              `json:"email"`
+	FirstName string              `json:"first_name"`
+	LastName  string              `json:"last_name"`
+	Active    bool                `json:"active"`
+	Suspended bool                `json:"suspended"`
+}
+
+func rowOfUser(a *directory.Account) userRow {
+	return userRow{a.ID, a.Username, a.Email, a.FirstName, a.LastName, a.Active, a.Suspended}
+}
+
+// state says whether the account may be used and, if not, whose word that is.
+func (r *userRow) state() string {
+	switch {
+	case r.Active:
+		return "active"
+	case r.Suspended:
+		return "deactivated by an administrator"
+	}
+	return "deactivated"
+}
+
+func (r *userRow) name() string { return strings.TrimSpace(r.FirstName + " " + r.LastName) }
+
+func (a *app) userList() *cobra.Command {
+	return a.jsonFlag(&cobra.Command{
+		Use:     "list",
+		Short:   "List the accounts",
+		Example: "  rollcall user list",
+		RunE: a.read(func(c *call) error {
+			rows := pages(c, func(tx *store.Tx, after directory.Row) (rows []userRow, last directory.Row, err error) {
+				accounts, err := tx.Accounts(after, pageSize)
+				for _, account := range accounts {
+					rows, after = append(rows, rowOfUser(&account)), account.Row
+				}
+				return rows, after, err
+			})
+			return list(c, "USERNAME|E-MAIL|NAME|STATE|ID", rows, func(r userRow) []string {
+				return []string{r.Username, r.Email, r.name(), r.state(), string(r.ID)}
+			})
+		}),
+	})
+}
+
+// userShown is what `user show --json` tells.
+type userShown struct {
+	userRow
+	Identities []userIdentity `json:"identities"`
+	Teams      []*userTeam    `json:"teams"`
+}
+
+type userIdentity struct {
+	Connection string               `json:"connection"`
+	ID         directory.IdentityID `json:"id"`
+	UserName   string               `json:"user_name"`
+	ExternalID string               `json:"external_id"`
+	Subject    string               `json:"subject"`
+	manages    bool
+}
+
+type userTeam struct {
+	userChannel
+	Channels []*userChannel `json:"channels"`
+}
+
+// userChannel is where an account is, as what, and why.
+type userChannel struct {
+	Name    string   `json:"name"`
+	Role    string   `json:"role"`
+	Reasons []string `json:"reasons"`
+}
+
+func (a *app) userShow() *cobra.Command {
+	return a.jsonFlag(&cobra.Command{
+		Use:     "show NAME|EMAIL|ID",
+		Short:   "Show an account: who manages it, and where it is and why",
+		Example: "  rollcall user show alice",
+		RunE: a.read(func(c *call) error {
+			var shown userShown
+			if err := c.db.View(c.ctx, func(tx *store.Tx) (err error) {
+				shown, err = lookAtUser(tx, c.args[0])
+				return err
+			}); err != nil {
+				return err
+			}
+			if c.json {
+				return c.show(shown)
+			}
+			return c.showUser(&shown)
+		}),
+	})
+}
+
+func lookAtUser(tx *store.Tx, name string) (shown userShown, err error) {
+	account, err := tx.FindAccount(name)
+	if err != nil {
+		return shown, err
+	}
+	shown = userShown{userRow: rowOfUser(&account), Identities: []userIdentity{}}
+	identities, err := tx.IdentitiesOf(account.Row)
+	if err != nil {
+		return shown, err
+	}
+	for _, i := range identities {
+		conn, err := tx.ConnectionAt(i.Connection)
+		if err != nil {
+			return shown, err
+		}
+		shown.Identities = append(shown.Identities, userIdentity{conn.Name, i.ID, i.UserName, i.ExternalID, i.Subject, i.Manages})
+	}
+	reasons, err := tx.Reasons(account.Row)
+	shown.Teams = nest(reasons)
+	return shown, err
+}
+
+// nest makes teams and their channels of reasons, in which each place is in one piece. Of several roles the highest counts.
+func nest(reasons []directory.Reason) []*userTeam {
+	teams := []*userTeam{}
+	var at *userChannel
+	var place [2]directory.Row
+	role := directory.RoleMember
+	for _, r := range reasons {
+		if here := [2]directory.Row{r.Team, r.Channel}; here != place {
+			if r.Team != place[0] {
+				teams = append(teams, &userTeam{userChannel: userChannel{Name: r.TeamName, Reasons: []string{}}, Channels: []*userChannel{}})
+			}
+			team := teams[len(teams)-1]
+			at = &team.userChannel
+			if r.Channel != 0 {
+				at = &userChannel{Name: r.ChannelName, Reasons: []string{}}
+				team.Channels = append(team.Channels, at)
+			}
+			place, role = here, directory.RoleMember
+		}
+		role = max(role, r.Role)
+		at.Role = role.String()
+		if why := because(&r); !slices.Contains(at.Reasons, why) {
+			at.Reasons = append(at.Reasons, why)
+		}
+	}
+	return teams
+}
+
+// because is a reason in words.
+func because(r *directory.Reason) string {
+	switch {
+	case r.Kind == directory.ByDefault:
+		return "default channel"
+	case r.Rule:
+		return fmt.Sprintf("rule: %s %q", r.Connection, r.Group)
+	}
+	return fmt.Sprintf("link: %s %q", r.Connection, r.Group)
+}
+
+func (c *call) showUser(shown *userShown) error {
+	facts := [][2]string{
+		{"username", shown.Username},
+		{"name", shown.name()},
+		{"e-mail", shown.Email},
+		{"id", string(shown.ID)},
+		{"state", shown.state()},
+	}
+	for _, i := range shown.Identities {
+		text := fmt.Sprintf("%s %s (id %s", i.Connection, i.UserName, i.ID)
+		if i.ExternalID != "" {
+			text += ", externalId " + i.ExternalID
+		}
+		if text += ")"; i.manages {
+			text += ", manages the account"
+		}
+		facts = append(facts, [2]string{"identity", text})
+	}
+	if len(shown.Teams) == 0 {
+		facts = append(facts, [2]string{"teams", "none"})
+	} else if !shown.Active {
+		facts = append(facts, [2]string{"teams", "none while deactivated; kept for a return:"})
+	}
+	if err := c.facts(facts...); err != nil || len(shown.Teams) == 0 {
+		return err
+	}
+	var places []userChannel
+	for _, t := range shown.Teams {
+		places = append(places, t.userChannel)
+		for _, ch := range t.Channels {
+			places = append(places, userChannel{place(t.Name, ch.Name), ch.Role, ch.Reasons})
+		}
+	}
+	if err := c.say(""); err != nil {
+		return err
+	}
+	return list(c, "TEAM OR CHANNEL|ROLE|REASONS", each(places), func(p userChannel) []string {
+		return []string{p.Name, p.Role, strings.Join(p.Reasons, ", ")}
+	})
+}
+
+func (a *app) userDeactivate() *cobra.Command {
+	return &cobra.Command{
+		Use:     "deactivate NAME|EMAIL|ID",
+		Short:   "Shut an account until it is activated here, whatever its identity provider says",
+		Example: "  rollcall user deactivate alice",
+		RunE: a.change(func(c *call) error {
+			account, err := c.service.SuspendAccount(c.ctx, c.actor, c.args[0])
+			if err != nil {
+				return err
+			}
+			return c.say("%s is deactivated", account.Username)
+		}),
+	}
+}
+
+func (a *app) userActivate() *cobra.Command {
+	return &cobra.Command{
+		Use:     "activate NAME|EMAIL|ID",
+		Short:   "Open an account that was deactivated here",
+		Long:    "Open an account that was deactivated here. It stays shut while its identity provider says that it is inactive.",
+		Example: "  rollcall user activate alice",
+		RunE: a.change(func(c *call) error {
+			account, err := c.service.LiftSuspension(c.ctx, c.actor, c.args[0])
+			if err != nil {
+				return err
+			}
+			if !account.Active {
+				return c.say("%s stays deactivated, because its identity provider says so", account.Username)
+			}
+			return c.say("%s is active", account.Username)
+		}),
+	}
+}
+
+func (a *app) userDelete() *cobra.Command {
+	var confirm, force bool
+	cmd := &cobra.Command{
+		Use:   "delete NAME|EMAIL|ID",
+		Short: "Remove an account and all its content",
+		Long: `Remove an account and all its content; nothing of it can be brought back. It is refused while the identity provider says that
+the person is active, unless --force is given: the identity provider may push the person again, to a new account.`,
+		Example: "  rollcall user delete alice --confirm",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if !confirm {
+				c := misused(cmd, "this removes the account %s and all its content for ever", args[0])
+				c.do = "type it again with --confirm"
+				return c
+			}
+			return a.change(func(c *call) error {
+				account, err := c.service.RemoveAccount(c.ctx, c.actor, c.args[0], force)
+				if err != nil {
+					return err
+				}
+				return c.say("removed the account %s", account.Username)
+			})(cmd, args)
+		},
+	}
+	cmd.Flags().BoolVar(&confirm, "confirm", false, "yes, remove it")
+	cmd.Flags().BoolVar(&force, "force", false, "also if its identity provider says that it is active")
+	return cmd
+}
