@@ -3,6 +3,7 @@ package conformance
 import (
 	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -319,21 +320,44 @@ func TestCLI_serve_refuses_a_folder_in_use(t *testing.T) {
 	}
 }
 
+// The three lines that serve --dev prints push a user, a group and a deactivation, and show the effect.
 func TestCLI_dev(t *testing.T) {
+	if _, err := exec.LookPath("curl"); err != nil {
+		t.Fatal("the printed lines need curl")
+	}
 	each(t, func(t *testing.T, s *server) {
 		s.stop(t)
 		s.serve(t, "--dev")
-		for i := 0; i < 100 && strings.Count(s.log.String(), "curl ") < 3; i++ {
+		var lines []string
+		for i := 0; i < 100 && len(lines) < 3; i++ {
 			time.Sleep(50 * time.Millisecond)
+			lines = regexp.MustCompile(`(?m)^curl .*$`).FindAllString(s.log.String(), -1)
 		}
-		out := s.log.String()
-		for _, word := range []string{"/scim/v2", "rct_", "curl"} {
-			if !strings.Contains(out, word) {
-				t.Errorf("serve --dev prints %q, want %s in it", out, word)
+		for _, word := range []string{s.url + "/scim/v2", "rct_"} {
+			if !strings.Contains(s.log.String(), word) {
+				t.Errorf("serve --dev prints %q, want %s in it", s.log, word)
 			}
 		}
-		if n := strings.Count(out, "curl "); n != 3 {
-			t.Errorf("serve --dev prints %d curl lines, want 3", n)
+		if len(lines) != 3 {
+			t.Fatalf("serve --dev prints the curl lines %q, want three", lines)
+		}
+		var users []account
+		for i, line := range lines {
+			out, err := exec.Command("sh", "-c", line).CombinedOutput()
+			if err != nil {
+				t.Fatalf("line %d: %v\n%s\n%s", i+1, err, line, out)
+			}
+			if s.show(t, &users, "user", "list"); len(users) != 1 {
+				t.Fatalf("after line %d the users are %+v, want one", i+1, users)
+			}
+			a := s.account(t, users[0].ID)
+			switch {
+			case i == 0 && (!a.Active || len(a.Teams) != 0), i == 1 && (!a.Active || len(a.Teams) == 0), i == 2 && a.Active:
+				t.Errorf("after line %d the account is %+v", i+1, a)
+			}
+			if !strings.Contains(string(out), a.Username) {
+				t.Errorf("line %d shows %s, want the account", i+1, out)
+			}
 		}
 	})
 }

@@ -36,7 +36,7 @@ type dialect struct {
 	hasTable  string // counts the tables of the name $1
 	collate   string // makes the database compare texts by their bytes
 
-	lockSchema string                                                    // lets one node at a time change the schema; empty: there is one
+	lockSchema string                                                    // lets one node at a time change the schema, for as long as it takes
 	script     func(ctx context.Context, conn runner, text string) error // runs several statements
 
 	jsonPath   func(path []string) string           // the parameter that stands for a path

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -100,6 +101,39 @@ func TestDialect_means_the_same_on_both_databases(t *testing.T) {
 			}
 			return nil
 		})
+	})
+}
+
+func TestDialect_reads_documents_alike(t *testing.T) {
+	const document = `{"name":{"given":"Ada"},"text":"7","number":7.5,"negative":-3,"time":1700000000123,"yes":true,"no":false}`
+	each(t, func(t *testing.T, db *store.DB) {
+		for _, test := range []struct {
+			kind, path, compare string
+			with                any
+			want                bool
+		}{
+			{"text", "name.given", "=", "Ada", true},
+			{"text", "name.family", "=", "Ada", false},
+			{"number", "number", ">", 7.25, true},
+			{"number", "negative", "<", int64(0), true},
+			{"number", "time", "=", int64(1700000000123), true},
+			{"number", "name.given", ">", int64(0), false},
+			{"number", "absent", ">", int64(0), false},
+		} {
+			err := db.View(t.Context(), func(tx *store.Tx) error {
+				value, path := tx.Value(test.kind, strings.Split(test.path, ".")...)
+				right := map[bool]string{true: "cast($3 as double precision)", false: "$3"}[test.kind == "number"]
+				var got bool
+				_, err := tx.Get("select coalesce("+value+" "+test.compare+" "+right+", false)", []any{document, path, test.with}, &got)
+				if got != test.want {
+					t.Errorf("%s %s %s %v is %v", test.kind, test.path, test.compare, test.with, got)
+				}
+				return err
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		}
 	})
 }
 

@@ -17,6 +17,15 @@ func (tx *Tx) Each(query string, args []any, row func(scan func(dest ...any) err
 	return tx.each(query, args, row)
 }
 
+// Value is the SQL for what stands at a path of the document in $1; kind is "text" or "number".
+func (tx *Tx) Value(kind string, path ...string) (sql, parameter string) {
+	value := tx.d.jsonText("cast($1 as "+map[string]string{"sqlite": "text", "postgres": "jsonb"}[tx.d.name]+")", "$2")
+	if kind == "number" {
+		value = tx.d.number(value)
+	}
+	return value, tx.d.jsonPath(path)
+}
+
 // SetSteps replaces the migrations.
 func (db *DB) SetSteps(steps fs.FS) { db.steps = steps }
 

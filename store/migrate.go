@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 
@@ -46,7 +47,7 @@ func (db *DB) Migrate(ctx context.Context) (from, to int, err error) {
 	}
 	for i, step := range steps {
 		to = from + i
-		if err := db.Update(ctx, func(tx *Tx) error { return tx.migrate(to+1, step) }); err != nil {
+		if err := db.engine.migrate(ctx, func(tx *Tx) error { return tx.migrate(to+1, step) }); err != nil {
 			return from, to, fmt.Errorf("migration %d: %w", to+1, err)
 		}
 	}
@@ -57,10 +58,10 @@ func (db *DB) Migrate(ctx context.Context) (from, to int, err error) {
 func (db *DB) pending(have int) (steps []string, err error) {
 	for n := have + 1; ; n++ {
 		text, err := fs.ReadFile(db.steps, fmt.Sprintf("migrations/%04d_%s.sql", n, db.engine.dialect().name))
+		if errors.Is(err, fs.ErrNotExist) {
+			return steps, nil
+		}
 		if err != nil {
-			if n > have+1 || have > 0 {
-				return steps, nil
-			}
 			return nil, err
 		}
 		steps = append(steps, string(text))
@@ -69,10 +70,8 @@ func (db *DB) pending(have int) (steps []string, err error) {
 
 // migrate makes one step, unless another node has made it meanwhile.
 func (tx *Tx) migrate(version int, step string) error {
-	if tx.d.lockSchema != "" {
-		if _, err := tx.exec(tx.d.lockSchema); err != nil {
-			return err
-		}
+	if err := tx.script(tx.d.lockSchema); err != nil {
+		return err
 	}
 	have, err := tx.schemaVersion()
 	if err != nil || have >= version {
@@ -83,11 +82,19 @@ func (tx *Tx) migrate(version int, step string) error {
 			return err
 		}
 	}
-	if err := tx.died(step, tx.d.script(tx.ctx, tx.conn, step)); err != nil {
+	if err := tx.script(step); err != nil {
 		return err
 	}
 	_, err = tx.exec("insert into schema_version (version, applied) values ($1, $2)", int64(version), tx.now)
 	return err
+}
+
+// script runs several statements.
+func (tx *Tx) script(text string) error {
+	if err := tx.ready(text); err != nil || text == "" {
+		return err
+	}
+	return tx.died(text, tx.d.script(tx.ctx, tx.conn, text))
 }
 
 func (tx *Tx) schemaVersion() (version int, err error) {

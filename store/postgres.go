@@ -18,7 +18,7 @@ import (
 const (
 	// postgresPatience bounds one transaction, so that a connection whose other end is gone does not hold its caller for ever.
 	postgresPatience = 30 * time.Second
-	// An idle connection is kept so long; a node that takes over is found the sooner.
+	// postgresIdle is how long a connection is kept that nobody needs.
 	postgresIdle = 5 * time.Minute
 )
 
@@ -80,11 +80,19 @@ func (p *postgres) verify(ctx context.Context) error {
 func (p *postgres) dialect() *dialect { return p.d }
 
 func (p *postgres) update(ctx context.Context, fn func(*Tx) error) error {
-	return p.transaction(ctx, context.WithoutCancel(ctx), sql.TxOptions{Isolation: sql.LevelReadCommitted}, fn)
+	run, cancel := context.WithTimeout(context.WithoutCancel(ctx), postgresPatience)
+	defer cancel()
+	return p.transaction(ctx, run, sql.LevelReadCommitted, fn)
+}
+
+func (p *postgres) migrate(ctx context.Context, fn func(*Tx) error) error {
+	return p.transaction(ctx, context.WithoutCancel(ctx), sql.LevelReadCommitted, fn)
 }
 
 func (p *postgres) view(ctx context.Context, fn func(*Tx) error) error {
-	return p.read(ctx, context.WithoutCancel(ctx), fn)
+	run, cancel := context.WithTimeout(context.WithoutCancel(ctx), postgresPatience)
+	defer cancel()
+	return p.read(ctx, run, fn)
 }
 
 func (p *postgres) search(ctx context.Context, fn func(*Tx) error) error {
@@ -99,20 +107,11 @@ func (p *postgres) search(ctx context.Context, fn func(*Tx) error) error {
 
 // read tries again when the connection from the pool turns out to be dead.
 func (p *postgres) read(wait, run context.Context, fn func(*Tx) error) error {
-	for attempt := 1; ; attempt++ {
-		err := p.transaction(wait, run, sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}, fn)
-		f, ok := err.(*failure)
-		if !ok || !f.again() || attempt == attempts {
-			return err
-		}
-		if err := pause(wait, attempt); err != nil {
-			return err
-		}
-	}
+	return repeat(wait, func() error { return p.transaction(wait, run, sql.LevelRepeatableRead, fn) })
 }
 
 // transaction runs fn once. wait counts until there is a connection, run from then on.
-func (p *postgres) transaction(wait, run context.Context, options sql.TxOptions, fn func(*Tx) error) error {
+func (p *postgres) transaction(wait, run context.Context, level sql.IsolationLevel, fn func(*Tx) error) error {
 	conn, err := p.pool.Conn(wait)
 	if err != nil {
 		if wait.Err() != nil {
@@ -121,11 +120,9 @@ func (p *postgres) transaction(wait, run context.Context, options sql.TxOptions,
 		return &failure{lostRace, err}
 	}
 	defer func() { _ = conn.Close() }() // which only gives it back
-	run, cancel := context.WithTimeout(run, postgresPatience)
-	defer cancel()
-	raw, err := conn.BeginTx(run, &options)
+	raw, err := conn.BeginTx(run, &sql.TxOptions{Isolation: level, ReadOnly: level == sql.LevelRepeatableRead})
 	if err != nil {
-		return p.lost(conn, p.d.diagnose(err))
+		return lost(run, conn, p.d.diagnose(err))
 	}
 	done := false
 	defer func() {
@@ -136,7 +133,7 @@ func (p *postgres) transaction(wait, run context.Context, options sql.TxOptions,
 	tx := &Tx{ctx: run, conn: raw, d: p.d, now: p.clock()}
 	if err := tx.call(fn); err != nil {
 		if f, ok := err.(*failure); ok {
-			return p.lost(conn, f)
+			return lost(run, conn, f)
 		}
 		return err
 	}
@@ -144,9 +141,9 @@ func (p *postgres) transaction(wait, run context.Context, options sql.TxOptions,
 	return p.commit(conn, raw)
 }
 
-// lost lets fn run again where the connection ended before the commit.
-func (p *postgres) lost(conn *sql.Conn, f *failure) error {
-	if (f.trouble == mistake || f.trouble == outOfReach) && closed(conn) {
+// lost lets fn run again where the connection ended before the commit, but not because time was up.
+func lost(run context.Context, conn *sql.Conn, f *failure) error {
+	if run.Err() == nil && (f.trouble == mistake || f.trouble == outOfReach) && closed(conn) {
 		return &failure{lostRace, f.cause}
 	}
 	return f

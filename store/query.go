@@ -155,6 +155,9 @@ func (c *compiler) compare(x directory.Compare, doc string, element bool) (strin
 	if err != nil {
 		return "", err
 	}
+	if _, text := x.Value.(string); !text && x.Field.Column == directory.InSearch {
+		left = c.d.number(left) // a truth value is kept as text there
+	}
 	return c.operator(left, x.Op, x.Value)
 }
 
@@ -181,9 +184,9 @@ func (c *compiler) operator(left string, op directory.Op, value any) (string, er
 	case bool:
 		right = c.arg(value)
 	case int64:
-		left, right = c.d.number(left), "cast("+c.arg(value)+" as bigint)"
+		right = "cast(" + c.arg(value) + " as bigint)"
 	case float64:
-		left, right = c.d.number(left), "cast("+c.arg(value)+" as double precision)"
+		right = "cast(" + c.arg(value) + " as double precision)"
 	default:
 		return "", fmt.Errorf("value %T cannot be compared", value)
 	}

@@ -134,6 +134,10 @@ func (s *sqlite) update(ctx context.Context, fn func(*Tx) error) error {
 	return s.writer.update(ctx, fn)
 }
 
+func (s *sqlite) migrate(ctx context.Context, fn func(*Tx) error) error {
+	return s.writer.update(ctx, fn)
+}
+
 func (s *sqlite) view(ctx context.Context, fn func(*Tx) error) error {
 	c, err := s.borrow(ctx, s.readers)
 	if err != nil {

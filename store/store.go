@@ -10,7 +10,6 @@ package store
 
 import (
 	"context"
-	"errors"
 	"io/fs"
 	"log/slog"
 	"math/rand/v2"
@@ -51,6 +50,7 @@ type DB struct {
 type engine interface {
 	dialect() *dialect
 	update(ctx context.Context, fn func(*Tx) error) error
+	migrate(ctx context.Context, fn func(*Tx) error) error // update for as long as it takes
 	view(ctx context.Context, fn func(*Tx) error) error
 	search(ctx context.Context, fn func(*Tx) error) error // ctx ends with the budget
 	check(ctx context.Context) ([]string, error)
@@ -110,19 +110,12 @@ func (db *DB) Now() time.Time { return time.UnixMilli(db.clock()).UTC() }
 // lost too many races, or had an I/O error (see Err). Unavailable alone leaves open whether the change was made, where the
 // connection ended during the commit.
 func (db *DB) Update(ctx context.Context, fn func(*Tx) error) error {
-	for attempt := 1; ; attempt++ {
+	return repeat(ctx, func() error {
 		if err := db.usable(); err != nil {
 			return err
 		}
-		err := db.engine.update(ctx, fn)
-		f, ok := err.(*failure)
-		if !ok || !f.again() || attempt == attempts {
-			return err
-		}
-		if err := pause(ctx, attempt); err != nil {
-			return err
-		}
-	}
+		return db.engine.update(ctx, fn)
+	})
 }
 
 // View runs fn on one snapshot of the database, in which nothing can be written. ctx counts while View waits for a free
@@ -180,21 +173,23 @@ func (db *DB) usable() error {
 	return db.fault.get()
 }
 
-// pause waits a little longer, and less predictably, after each lost attempt.
-func pause(ctx context.Context, attempt int) error {
-	select {
-	case <-time.After(time.Duration(rand.Int64N(int64(time.Millisecond) * 4 << attempt))):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
+// repeat runs try until its outcome does not deserve another run, with pauses that grow and differ.
+func repeat(ctx context.Context, try func() error) error {
+	for attempt := 1; ; attempt++ {
+		err := try()
+		f, ok := err.(*failure)
+		if !ok || !f.again() || attempt == attempts {
+			return err
+		}
+		select {
+		case <-time.After(rand.N(4 * time.Millisecond << attempt)):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
 }
 
 var (
 	errClosed = directory.Errorf(directory.Unavailable, "", "the database is closed")
 	errBudget = directory.Errorf(directory.Limit, "", "the query takes longer than %s; narrow it", searchBudget)
-
-	errReading = errors.New("a statement inside the rows of another")
-	errOver    = errors.New("a transaction that has ended")
-	errRows    = errors.New("more than one row")
 )

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -17,6 +18,12 @@ type Tx struct {
 	err     error // the first error of the database, a *failure
 	reading bool  // rows of a statement are open
 }
+
+var (
+	errReading = errors.New("a statement inside the rows of another")
+	errOver    = errors.New("the transaction has ended")
+	errRows    = errors.New("more than one row")
+)
 
 // runner is where statements run.
 type runner interface {

@@ -172,10 +172,11 @@ func TestUpdate_panic_is_the_callers_alone(t *testing.T) {
 func batch(t *testing.T, db *store.DB, role func(ctx context.Context, i int) error) []error {
 	t.Helper()
 	held, letGo := make(chan struct{}), make(chan struct{})
+	hold := sync.OnceFunc(func() { close(held) }) // it shares a transaction and may run again
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		err := db.Update(t.Context(), func(*store.Tx) error {
-			close(held)
+			hold()
 			<-letGo
 			return nil
 		})

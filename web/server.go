@@ -12,17 +12,17 @@ import (
 const (
 	headerTime = 10 * time.Second  // from the first byte of a request to the end of its headers
 	idleTime   = 120 * time.Second // between two requests; longer than an IdP's client keeps a connection
-	graceTime  = 20 * time.Second  // for the requests that run when Serve is told to end
-	maxHeader  = 64 << 10          // above MaxURL, so that a long URL gets the door's answer and not the server's
+	graceTime  = 8 * time.Second   // for the requests that run when Serve is told to end; a container has 10 s
+	maxHeader  = 128 << 10         // far above MaxURL, so that a long URL gets the answer of its door and not the server's 431
 
 	// A client takes each piece of an answer within writeTime, or it is gone.
 	writeTime  = 30 * time.Second
 	writePiece = 64 << 10
 )
 
-// Serve serves h on ln until ctx ends, then lets the running requests finish. It closes ln and returns nil after a clean
-// end, which takes at most graceTime; what the server has to complain of goes to log. There is no limit on how long a
-// request may take, only on how long a client may stall: reading is paced by Door, writing here.
+// Serve serves h on ln until ctx ends, then lets the running requests finish and cuts off those that take longer than
+// graceTime. It closes ln and returns nil when ctx ended it; what the server has to complain of goes to log. There is no limit
+// on how long a request may take, only on how long a client may stall: reading is paced by Door, writing here.
 func Serve(ctx context.Context, ln net.Listener, h http.Handler, log *slog.Logger) error {
 	srv := &http.Server{
 		Handler:           h,
@@ -41,10 +41,13 @@ func Serve(ctx context.Context, ln net.Listener, h http.Handler, log *slog.Logge
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), graceTime)
 	defer cancel()
 	err := srv.Shutdown(grace)
-	if err != nil {
-		err = errors.Join(err, srv.Close())
+	if errors.Is(err, context.DeadlineExceeded) {
+		log.Warn("requests were cut off at the end", "grace", graceTime)
+		err = srv.Close()
 	}
-	<-served
+	if end := <-served; !errors.Is(end, http.ErrServerClosed) {
+		err = errors.Join(err, end)
+	}
 	return err
 }
 

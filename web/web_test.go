@@ -131,9 +131,8 @@ func TestDoor_access_log(t *testing.T) {
 	if d, ok := line["duration_ms"].(float64); !ok || d < 0 {
 		t.Errorf("duration_ms is %v", line["duration_ms"])
 	}
-	delete(line, "time")
 	if len(line) != 12 {
-		t.Errorf("the line has %d keys, want 12: %v", len(line), line)
+		t.Errorf("the line has %d keys, want time, these and no more: %v", len(line), line)
 	}
 }
 
@@ -219,7 +218,7 @@ func TestDoor_refusals(t *testing.T) {
 		"a URL of the greatest length":     {get(longest, ""), 200},
 		"a URL one byte longer":            {get(longest+"a", ""), 414},
 		"a query can be too long":          {get("/?filter="+strings.Repeat("%28", 8000), ""), 414},
-		"a URL of 60,000 bytes":            {get("/"+strings.Repeat("a", 60_000), ""), 414},
+		"a URL of 100,000 bytes":           {get("/"+strings.Repeat("(", 100_000), ""), 414},
 		"gzip":                             {get("/", "Content-Encoding: gzip\r\n"), 415},
 		"gzip, then identity":              {get("/", "Content-Encoding: identity, gzip\r\n"), 415},
 		"identity":                         {get("/", "Content-Encoding: Identity\r\n"), 200},

@@ -44,7 +44,7 @@ func (a *app) auditList() *cobra.Command {
 			if limit < 1 || limit > maxEvents {
 				return misused(cmd, "--limit: %d is not possible: use 1 to %d", limit, maxEvents)
 			}
-			return a.read(func(c *call) error {
+			return a.do(func(c *call) error {
 				rows := all(c, func(tx *store.Tx) ([]auditRow, error) { return events(tx, object, limit) })
 				return list(c, "TIME|ACTION|ACTOR|CONNECTION|OBJECT|CHANGES", rows, func(r auditRow) []string {
 					name := r.ObjectName

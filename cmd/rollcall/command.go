@@ -42,6 +42,7 @@ environment before the file.`,
 		a.serveCommand(), a.connectionCommand(), a.tokenCommand(), a.teamCommand(), a.channelCommand(), a.linkCommand(), a.ruleCommand(),
 		a.userCommand(), a.groupCommand(), a.adoptCommand(), a.identityCommand(), a.conflictCommand(), a.auditCommand(), a.dbCommand(),
 		a.versionCommand())
+	root.SetHelpCommand(helpCommand())
 	root.InitDefaultHelpCmd()
 	checkArguments(root)
 	return root
@@ -58,6 +59,23 @@ func noun(name, short string, commands ...*cobra.Command) *cobra.Command {
 	cmd.Example = strings.Join(examples, "\n")
 	cmd.AddCommand(commands...)
 	return cmd
+}
+
+const help = "help"
+
+func helpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     help + " COMMAND…",
+		Short:   "Explain a command",
+		Example: "  rollcall help link create",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			about, rest, err := cmd.Root().Find(args)
+			if err != nil || len(rest) > 0 {
+				return misused(cmd.Root(), "there is no command %q", strings.Join(args, " "))
+			}
+			return about.Help()
+		},
+	}
 }
 
 // choose is run where a command's words end too early or go astray.
@@ -79,13 +97,13 @@ func choose(cmd *cobra.Command, args []string) error {
 	return c
 }
 
-// checkArguments makes every command refuse other arguments than the words in capitals of its Use line, of which one in
-// brackets may be missing and the last one, if it ends in "…", may be repeated.
+// checkArguments makes every command take the arguments that its Use line names, of which the last one may be repeated if it
+// ends in "…", and no others.
 func checkArguments(cmd *cobra.Command) {
 	for _, c := range cmd.Commands() {
 		checkArguments(c)
 	}
-	if cmd.HasSubCommands() || cmd.Name() == "help" {
+	if cmd.HasSubCommands() || cmd.Name() == help {
 		cmd.Args = cobra.ArbitraryArgs
 		return
 	}
@@ -198,20 +216,11 @@ type call struct {
 	actor directory.Actor
 }
 
-// read makes the function of a command that changes nothing.
-func (a *app) read(fn func(*call) error) func(*cobra.Command, []string) error {
-	return a.on(false, fn)
-}
-
-// change makes the function of a command that changes something.
-func (a *app) change(fn func(*call) error) func(*cobra.Command, []string) error {
-	return a.on(false, fn)
-}
+// do makes the function of a command that works on the database.
+func (a *app) do(fn func(*call) error) func(*cobra.Command, []string) error { return a.on(false, fn) }
 
 // begin makes the function of a command with which one may begin: where there is no database, it makes one.
-func (a *app) begin(fn func(*call) error) func(*cobra.Command, []string) error {
-	return a.on(true, fn)
-}
+func (a *app) begin(fn func(*call) error) func(*cobra.Command, []string) error { return a.on(true, fn) }
 
 // settle makes the function of a command that may leave work behind, and gives the command the flag not to wait for it.
 func (a *app) settle(cmd *cobra.Command, fn func(*call) error) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -99,9 +100,9 @@ func set(cmd *cobra.Command, f *pflag.Flag, from string, value any) error {
 		}
 		text = strings.Join(parts, ",")
 	}
-	if err := f.Value.Set(text); err != nil {
-		return misusedValue(cmd, from, f, text, err)
+	err := cmd.Flags().Set(f.Name, text)
+	if e, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
+		return misusedValue(cmd, from, f, text, e.Unwrap())
 	}
-	f.Changed = true
-	return nil
+	return err
 }

@@ -25,7 +25,7 @@ func (a *app) conflictList() *cobra.Command {
 		Use:     "list",
 		Short:   "List the conflicts that wait for a decision",
 		Example: "  rollcall conflict list",
-		RunE: a.read(func(c *call) error {
+		RunE: a.do(func(c *call) error {
 			rows := all(c, func(tx *store.Tx) (rows []row, err error) {
 				conflicts, err := tx.Conflicts()
 				for _, k := range conflicts {
@@ -53,7 +53,7 @@ func (a *app) conflictResolve() *cobra.Command {
 			if adopt == dismiss {
 				return misused(cmd, "either --adopt or --dismiss is needed")
 			}
-			return a.change(func(c *call) error {
+			return a.do(func(c *call) error {
 				if err := c.service.ResolveConflict(c.ctx, c.actor, directory.ConflictID(args[0]), adopt); err != nil {
 					return err
 				}

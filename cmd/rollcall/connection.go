@@ -46,7 +46,7 @@ func (a *app) connectionList() *cobra.Command {
 		Use:     "list",
 		Short:   "List the connections",
 		Example: "  rollcall connection list --json",
-		RunE: a.read(func(c *call) error {
+		RunE: a.do(func(c *call) error {
 			rows := all(c, func(tx *store.Tx) (rows []row, err error) {
 				conns, err := tx.Connections()
 				for _, conn := range conns {
@@ -75,7 +75,7 @@ func (a *app) connectionShow() *cobra.Command {
 		Use:     "show NAME",
 		Short:   "Show a connection: each setting, and where it comes from",
 		Example: "  rollcall connection show okta",
-		RunE: a.read(func(c *call) error {
+		RunE: a.do(func(c *call) error {
 			var conn directory.Connection
 			if err := c.db.View(c.ctx, func(tx *store.Tx) (err error) {
 				conn, err = tx.Connection(c.args[0])
@@ -127,7 +127,7 @@ func (a *app) connectionSet() *cobra.Command {
 				}
 				set[key] = value
 			}
-			return a.change(func(c *call) error {
+			return a.do(func(c *call) error {
 				conn, err := c.service.ConfigureConnection(c.ctx, c.actor, args[0], set)
 				if err != nil {
 					return err
@@ -157,7 +157,7 @@ func (a *app) connectionDisable() *cobra.Command {
 }
 
 func (a *app) enable(enabled bool, done string) func(*cobra.Command, []string) error {
-	return a.change(func(c *call) error {
+	return a.do(func(c *call) error {
 		conn, err := c.service.EnableConnection(c.ctx, c.actor, c.args[0], enabled)
 		if err != nil {
 			return err
@@ -192,7 +192,7 @@ func (a *app) connectionMigrate() *cobra.Command {
 		Long: `Let one connection take over the accounts that another manages. Each account passes when the new connection pushes the person
 that matches; until then the old connection manages it.`,
 		Example: "  rollcall connection migrate --from okta --to entra --match userName --dry-run",
-		RunE: a.change(func(c *call) error {
+		RunE: a.do(func(c *call) error {
 			plan, err := c.service.MigrateConnection(c.ctx, c.actor, from, to, provision.Match(match), dryRun)
 			if err != nil {
 				return err

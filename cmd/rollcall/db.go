@@ -55,7 +55,7 @@ func (a *app) dbCheck() *cobra.Command {
 		Use:     "check",
 		Short:   "Look for damage in the database",
 		Example: "  rollcall db check --data ./data",
-		RunE: a.read(func(c *call) error {
+		RunE: a.do(func(c *call) error {
 			damage, err := c.db.Check(c.ctx)
 			if err != nil {
 				return err

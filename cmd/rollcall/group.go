@@ -29,7 +29,7 @@ func (a *app) groupList() *cobra.Command {
 		Use:     "list",
 		Short:   "List the groups",
 		Example: "  rollcall group list",
-		RunE: a.read(func(c *call) error {
+		RunE: a.do(func(c *call) error {
 			rows := pages(c, func(tx *store.Tx, after directory.Row) (rows []row, last directory.Row, err error) {
 				names, err := connectionNames(tx)
 				if err != nil {
@@ -93,7 +93,7 @@ func (a *app) groupShow() *cobra.Command {
 		Use:     "show NAME|ID",
 		Short:   "Show a group: its members, those that name nobody, and its links",
 		Example: `  rollcall group show "Engineering" --connection okta`,
-		RunE: a.read(func(c *call) error {
+		RunE: a.do(func(c *call) error {
 			group, err := c.findGroup(connection, c.args[0])
 			if err != nil {
 				return err

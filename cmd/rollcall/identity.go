@@ -28,7 +28,7 @@ func (a *app) identityList() *cobra.Command {
 		Use:     "list",
 		Short:   "List the identities",
 		Example: "  rollcall identity list",
-		RunE: a.read(func(c *call) error {
+		RunE: a.do(func(c *call) error {
 			rows := pages(c, func(tx *store.Tx, after directory.Row) (rows []row, last directory.Row, err error) {
 				names, err := connectionNames(tx)
 				if err != nil {
@@ -64,7 +64,7 @@ func (a *app) identityBind() *cobra.Command {
 		Use:     "bind ID ACCOUNT",
 		Short:   "Bind an identity that is bound to nothing to an account",
 		Example: "  rollcall identity bind 06bq1s0v9g7p2k4m8n3r5t6w1x alice",
-		RunE: a.change(func(c *call) error {
+		RunE: a.do(func(c *call) error {
 			if err := c.service.BindIdentity(c.ctx, c.actor, directory.IdentityID(c.args[0]), c.args[1]); err != nil {
 				return err
 			}
@@ -78,7 +78,7 @@ func (a *app) identityRebind() *cobra.Command {
 		Use:     "rebind ID ACCOUNT",
 		Short:   "Move an identity to another account; the one that it managed is closed",
 		Example: "  rollcall identity rebind 06bq1s0v9g7p2k4m8n3r5t6w1x alice",
-		RunE: a.change(func(c *call) error {
+		RunE: a.do(func(c *call) error {
 			if err := c.service.RebindIdentity(c.ctx, c.actor, directory.IdentityID(c.args[0]), c.args[1]); err != nil {
 				return err
 			}
@@ -92,7 +92,7 @@ func (a *app) identityUnbind() *cobra.Command {
 		Use:     "unbind ID",
 		Short:   "Part an identity from its account, which stays as it is",
 		Example: "  rollcall identity unbind 06bq1s0v9g7p2k4m8n3r5t6w1x",
-		RunE: a.change(func(c *call) error {
+		RunE: a.do(func(c *call) error {
 			if err := c.service.UnbindIdentity(c.ctx, c.actor, directory.IdentityID(c.args[0])); err != nil {
 				return err
 			}
@@ -110,7 +110,7 @@ func (a *app) adoptCommand() *cobra.Command {
 		Long: `Let a connection take over the accounts that no connection manages. Each account passes when the connection pushes the person
 that matches.`,
 		Example: "  rollcall adopt --connection okta --match email --dry-run",
-		RunE: a.change(func(c *call) error {
+		RunE: a.do(func(c *call) error {
 			plan, err := c.service.Adopt(c.ctx, c.actor, connection, provision.Match(match), dryRun)
 			if err != nil {
 				return err

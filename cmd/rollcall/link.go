@@ -69,7 +69,7 @@ func (a *app) linkList() *cobra.Command {
 		Use:     "list",
 		Short:   "List the links",
 		Example: "  rollcall link list",
-		RunE: a.read(func(c *call) error {
+		RunE: a.do(func(c *call) error {
 			rows := all(c, func(tx *store.Tx) (rows []row, err error) {
 				links, err := tx.Links()
 				for _, l := range links {

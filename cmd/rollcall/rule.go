@@ -58,7 +58,7 @@ func (a *app) ruleList() *cobra.Command {
 		Use:     "list",
 		Short:   "List the rules",
 		Example: "  rollcall rule list",
-		RunE: a.read(func(c *call) error {
+		RunE: a.do(func(c *call) error {
 			rows := all(c, func(tx *store.Tx) (rows []row, err error) {
 				rules, err := tx.Rules(0)
 				for _, r := range rules {
@@ -106,7 +106,7 @@ func (a *app) ruleTest() *cobra.Command {
 		Use:     "test NAME",
 		Short:   "Show which rules match the name of a group, and what they give",
 		Example: `  rollcall rule test "chat-eng-backend"`,
-		RunE: a.read(func(c *call) error {
+		RunE: a.do(func(c *call) error {
 			rows := all(c, func(tx *store.Tx) (rows []ruleTried, err error) {
 				var conn directory.Connection
 				if connection != "" {

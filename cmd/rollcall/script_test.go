@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -16,20 +17,30 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/rollcall-id/rollcall/store/storetest"
 )
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"rollcall": func() { os.Exit(start()) }})
 }
 
-// TestScripts runs every script of testdata/script twice: with commands that open the database themselves, and with a server
-// that runs them.
+// TestScripts runs the scripts of testdata/script with commands that open the database themselves, with a server that runs them,
+// and with a server that shares a PostgreSQL database with them.
 func TestScripts(t *testing.T) {
-	for _, mode := range []string{"alone", "server"} {
+	for _, mode := range []string{"alone", "server", "postgres"} {
 		t.Run(mode, func(t *testing.T) {
+			if mode == "postgres" {
+				storetest.EmptyPostgres(t) // or it is skipped
+			}
 			testscript.Run(t, testscript.Params{
-				Dir:       "testdata/script",
-				Setup:     func(e *testscript.Env) error { return setup(e, mode) },
+				Dir: "testdata/script",
+				Setup: func(e *testscript.Env) error {
+					if mode == "postgres" {
+						e.Vars = append(e.Vars, "ROLLCALL_DATABASE="+storetest.EmptyPostgres(t))
+					}
+					return setup(e, mode)
+				},
 				Condition: func(cond string) (bool, error) { return cond == mode, nil },
 				Cmds: map[string]func(*testscript.TestScript, bool, []string){
 					"begin": begin, "serve": serveScript, "stop": stopScript, "push": push, "token": keepToken, "refused": refused, "paste": paste,
@@ -39,8 +50,11 @@ func TestScripts(t *testing.T) {
 	}
 }
 
+// noSleep is for programs built with -race, which otherwise sleep for a second before they exit.
+const noSleep = "GORACE=atexit_sleep_ms=0"
+
 func setup(e *testscript.Env, mode string) error {
-	e.Vars = append(e.Vars, "MODE="+mode)
+	e.Vars = append(e.Vars, "MODE="+mode, noSleep)
 	e.Values["server"] = &scriptServer{}
 	e.Defer(func() {
 		if err := e.Values["server"].(*scriptServer).stop(); err != nil {
@@ -61,7 +75,11 @@ type scriptServer struct {
 // start starts `rollcall serve` in the script's folder and waits until it listens.
 func (s *scriptServer) start(ts *testscript.TestScript, args ...string) error {
 	s.process = exec.Command("rollcall", append([]string{"serve", "--listen", "127.0.0.1:0"}, args...)...)
-	s.process.Dir, s.process.Stderr = ts.MkAbs("."), os.Stderr
+	s.process.Dir = ts.MkAbs(".")
+	s.process.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.process.Dir, noSleep}
+	for _, name := range []string{"ROLLCALL_DATA", "ROLLCALL_DATABASE", "ROLLCALL_CONFIG"} {
+		s.process.Env = append(s.process.Env, name+"="+ts.Getenv(name))
+	}
 	log, err := os.OpenFile(ts.MkAbs("server.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
@@ -79,7 +97,7 @@ func (s *scriptServer) start(ts *testscript.TestScript, args ...string) error {
 		return fmt.Errorf("the first line is %q: %w", lines.Text(), errors.Join(s.process.Wait(), log.Close()))
 	}
 	s.url, s.ended, s.stdout = strings.TrimPrefix(lines.Text(), "listening on "), make(chan error, 1), nil
-	if slicesHave(args, "--dev") {
+	if slices.Contains(args, "--dev") {
 		for len(s.stdout) < 3 && lines.Scan() {
 			if strings.HasPrefix(lines.Text(), "curl ") {
 				s.stdout = append(s.stdout, lines.Text())
@@ -91,10 +109,6 @@ func (s *scriptServer) start(ts *testscript.TestScript, args ...string) error {
 		s.ended <- errors.Join(s.process.Wait(), log.Close())
 	}()
 	return nil
-}
-
-func slicesHave(list []string, want string) bool {
-	return strings.Contains("\x00"+strings.Join(list, "\x00")+"\x00", "\x00"+want+"\x00")
 }
 
 func (s *scriptServer) stop() error {
@@ -116,7 +130,7 @@ func serverOf(ts *testscript.TestScript) *scriptServer { return ts.Value("server
 
 // begin starts a server if this run is with one.
 func begin(ts *testscript.TestScript, _ bool, args []string) {
-	if ts.Getenv("MODE") == "server" {
+	if ts.Getenv("MODE") != "alone" {
 		ts.Check(serverOf(ts).start(ts, args...))
 	}
 }

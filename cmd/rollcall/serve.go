@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -72,7 +73,11 @@ func (f *serveFlags) check(cmd *cobra.Command) (web.Proxies, error) {
 			return nil, misused(cmd, "--base-url: %q is not possible: use a form such as https://chat.example.com", f.baseURL)
 		}
 	}
-	if _, _, err := net.SplitHostPort(f.listen); err != nil {
+	_, port, err := net.SplitHostPort(f.listen)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil {
 		return nil, misused(cmd, "--listen: %q is not possible: use a form such as 127.0.0.1:8080", f.listen)
 	}
 	for _, name := range f.defaultChannels {

@@ -61,7 +61,7 @@ func (a *app) teamList() *cobra.Command {
 		Use:     "list",
 		Short:   "List the teams",
 		Example: "  rollcall team list",
-		RunE: a.read(func(c *call) error {
+		RunE: a.do(func(c *call) error {
 			rows := all(c, func(tx *store.Tx) (rows []row, err error) {
 				teams, err := tx.Teams()
 				for _, t := range teams {
@@ -126,7 +126,7 @@ func (a *app) channelList() *cobra.Command {
 		Use:     "list",
 		Short:   "List the channels of a team, or of all",
 		Example: "  rollcall channel list --team eng",
-		RunE: a.read(func(c *call) error {
+		RunE: a.do(func(c *call) error {
 			rows := all(c, func(tx *store.Tx) (rows []row, err error) {
 				teams, err := tx.Teams()
 				if err == nil && team != "" {

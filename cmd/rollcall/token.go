@@ -54,7 +54,7 @@ func (a *app) tokenCreate() *cobra.Command {
 		Long:  "Make a token and print it. It is kept nowhere, so this is the only time that it is seen.",
 		Example: `  rollcall token create --connection okta
   rollcall token create --connection okta --expires 90d`,
-		RunE: a.change(func(c *call) error {
+		RunE: a.do(func(c *call) error {
 			_, secret, err := c.service.CreateToken(c.ctx, c.actor, connection, time.Duration(expires))
 			if err != nil {
 				return err
@@ -88,7 +88,7 @@ func (a *app) tokenList() *cobra.Command {
 		Use:     "list",
 		Short:   "List the tokens, without their secrets",
 		Example: "  rollcall token list",
-		RunE: a.read(func(c *call) error {
+		RunE: a.do(func(c *call) error {
 			rows := all(c, func(tx *store.Tx) (rows []row, err error) {
 				tokens, err := tx.Tokens(0)
 				for _, t := range tokens {
@@ -117,7 +117,7 @@ func (a *app) tokenRevoke() *cobra.Command {
 		Use:     "revoke ID",
 		Short:   "End a token at once",
 		Example: "  rollcall token revoke 06bq1s0v9g7p2k4m8n3r5t6w1x",
-		RunE: a.change(func(c *call) error {
+		RunE: a.do(func(c *call) error {
 			if err := c.service.RevokeToken(c.ctx, c.actor, directory.TokenID(c.args[0])); err != nil {
 				return err
 			}

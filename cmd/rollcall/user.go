@@ -48,7 +48,7 @@ func (a *app) userList() *cobra.Command {
 		Use:     "list",
 		Short:   "List the accounts",
 		Example: "  rollcall user list",
-		RunE: a.read(func(c *call) error {
+		RunE: a.do(func(c *call) error {
 			rows := pages(c, func(tx *store.Tx, after directory.Row) (rows []userRow, last directory.Row, err error) {
 				accounts, err := tx.Accounts(after, pageSize)
 				for _, account := range accounts {
@@ -96,7 +96,7 @@ func (a *app) userShow() *cobra.Command {
 		Use:     "show NAME|EMAIL|ID",
 		Short:   "Show an account: who manages it, and where it is and why",
 		Example: "  rollcall user show alice",
-		RunE: a.read(func(c *call) error {
+		RunE: a.do(func(c *call) error {
 			var shown userShown
 			if err := c.db.View(c.ctx, func(tx *store.Tx) (err error) {
 				shown, err = lookAtUser(tx, c.args[0])
@@ -219,7 +219,7 @@ func (a *app) userDeactivate() *cobra.Command {
 		Use:     "deactivate NAME|EMAIL|ID",
 		Short:   "Shut an account until it is activated here, whatever its identity provider says",
 		Example: "  rollcall user deactivate alice",
-		RunE: a.change(func(c *call) error {
+		RunE: a.do(func(c *call) error {
 			account, err := c.service.SuspendAccount(c.ctx, c.actor, c.args[0])
 			if err != nil {
 				return err
@@ -235,7 +235,7 @@ func (a *app) userActivate() *cobra.Command {
 		Short:   "Open an account that was deactivated here",
 		Long:    "Open an account that was deactivated here. It stays shut while its identity provider says that it is inactive.",
 		Example: "  rollcall user activate alice",
-		RunE: a.change(func(c *call) error {
+		RunE: a.do(func(c *call) error {
 			account, err := c.service.LiftSuspension(c.ctx, c.actor, c.args[0])
 			if err != nil {
 				return err
@@ -262,7 +262,7 @@ the person is active, unless --force is given: the identity provider may push th
 				c.do = "type it again with --confirm"
 				return c
 			}
-			return a.change(func(c *call) error {
+			return a.do(func(c *call) error {
 				account, err := c.service.RemoveAccount(c.ctx, c.actor, c.args[0], force)
 				if err != nil {
 					return err

@@ -9,7 +9,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -35,7 +34,7 @@ type bench struct {
 	rounds   int
 	length   time.Duration // of one side's turn in a round
 
-	folder string // of the data
+	folder string // holds every file of the run
 	work   string // the data folder of the program while it is measured
 	fixed  fixture
 	post   []write // what a POST of a user writes
@@ -67,32 +66,24 @@ func main() {
 func run() error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	b := &bench{}
-	flag.StringVar(&b.binary, "binary", "bin/rollcall", "program to measure")
-	flag.StringVar(&b.database, "database", "", "URL of an empty PostgreSQL database to measure instead of SQLite; writes then have no raw side")
-	flag.IntVar(&b.users, "users", 100_000, "users in the store")
-	flag.IntVar(&b.rounds, "rounds", 5, "rounds of each metric; the one with the median ratio is printed")
-	flag.DurationVar(&b.length, "length", 3*time.Second, "length of one side's turn in a round")
-	folder := flag.String("data", "", "folder to keep the filled store in for the next run; empty: a temporary one")
-	only := flag.String("run", "", "measure only what this regular expression matches: get, filter, post, patch, link, parse")
-	quick := flag.Bool("quick", false, "10,000 users and short rounds, for a first look")
-	bare := flag.String("bare", "", "answer every request with the response in this file (the bench starts itself so)")
-	flag.Parse()
-	if *bare != "" {
-		return serveBare(ctx, *bare)
+	b, only, bare := flags()
+	if bare != "" {
+		return serveBare(ctx, bare)
 	}
-	if *quick {
-		b.users, b.rounds, b.length = 10_000, 3, time.Second
-	}
-	wanted, err := regexp.Compile(*only)
+	wanted, err := regexp.Compile(only)
 	if err != nil {
 		return err
 	}
 	if err := shareCores(); err != nil {
 		return err
 	}
-	defer b.clean(*folder == "")
-	if err := b.prepare(ctx, *folder); err != nil {
+	if b.folder == "" {
+		if b.folder, err = os.MkdirTemp("", "rcbench"); err != nil {
+			return err
+		}
+		defer func() { _ = os.RemoveAll(b.folder) }() // a temporary folder
+	}
+	if err := b.prepare(ctx); err != nil {
 		return err
 	}
 	for _, m := range measures {
@@ -105,6 +96,25 @@ func run() error {
 		}
 	}
 	return b.print(os.Stdout)
+}
+
+// flags reads the command line: the run, what of it is wanted, and the file of a bare side.
+func flags() (b *bench, only, bare string) {
+	b = &bench{}
+	flag.StringVar(&b.binary, "binary", "bin/rollcall", "program to measure")
+	flag.StringVar(&b.database, "database", "", "URL of an empty PostgreSQL database to measure instead of SQLite; writes then have no raw side")
+	flag.StringVar(&b.folder, "data", "", "folder that keeps the filled store for the next run, on the disk to measure; empty: a temporary one")
+	flag.IntVar(&b.users, "users", 100_000, "users in the store")
+	flag.IntVar(&b.rounds, "rounds", 5, "rounds of each metric; the one with the median ratio is printed")
+	flag.DurationVar(&b.length, "length", 3*time.Second, "length of one side's turn in a round")
+	flag.StringVar(&only, "run", "", "measure only what this regular expression matches of get, filter, post, patch, link, parse")
+	flag.StringVar(&bare, "bare", "", "answer every request with the response in this file (the bench starts itself so)")
+	quick := flag.Bool("quick", false, "10,000 users and short rounds, for a first look")
+	flag.Parse()
+	if *quick {
+		b.users, b.rounds, b.length = 10_000, 3, time.Second
+	}
+	return b, only, bare
 }
 
 // shareCores gives this process and those that it starts two cores, also on a machine that has more.
@@ -125,20 +135,17 @@ func shareCores() error {
 }
 
 // prepare finds out what requests write and makes the filled store.
-func (b *bench) prepare(ctx context.Context, folder string) (err error) {
+func (b *bench) prepare(ctx context.Context) (err error) {
 	if b.binary, err = filepath.Abs(b.binary); err != nil {
 		return err
 	}
-	if folder == "" {
-		folder, err = os.MkdirTemp("", "rcbench")
-	} else {
-		err = os.MkdirAll(folder, 0o700)
-	}
-	if err != nil {
+	if b.folder, err = filepath.Abs(b.folder); err != nil {
 		return err
 	}
-	b.folder = folder
-	b.work = filepath.Join(folder, "work")
+	if err := os.MkdirAll(b.folder, 0o700); err != nil {
+		return err
+	}
+	b.work = filepath.Join(b.folder, "work")
 	if b.database != "" {
 		return b.fill(ctx, b.work, "")
 	}
@@ -147,22 +154,4 @@ func (b *bench) prepare(ctx context.Context, folder string) (err error) {
 		return fmt.Errorf("what a request writes: %w", err)
 	}
 	return b.fillOnce(ctx, schema)
-}
-
-// clean removes what no later run needs.
-func (b *bench) clean(all bool) {
-	if b.folder == "" {
-		return
-	}
-	doomed := []string{b.work, filepath.Join(b.folder, "observed"), filepath.Join(b.folder, "raw")}
-	if all {
-		doomed = []string{b.folder}
-	}
-	var errs []error
-	for _, folder := range doomed {
-		errs = append(errs, os.RemoveAll(folder))
-	}
-	if err := errors.Join(errs...); err != nil {
-		fmt.Fprintln(os.Stderr, "bench:", err)
-	}
 }

@@ -239,7 +239,7 @@ func query(db *sql.DB, text string, args ...any) (all []record, err error) {
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close() //nolint:errcheck // rows.Err tells
+	defer func() { _ = rows.Close() }() // rows.Err tells
 	columns, err := rows.Columns()
 	if err != nil {
 		return nil, err

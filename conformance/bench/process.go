@@ -67,7 +67,7 @@ func launch(ctx context.Context, log, name string, args ...string) (*process, er
 	if err != nil {
 		return nil, err
 	}
-	defer stderr.Close() //nolint:errcheck // the process has its own
+	defer func() { _ = stderr.Close() }() // the process has its own
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Env, cmd.Stderr = environment(), stderr
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
@@ -135,7 +135,7 @@ func (p *process) ask(request []byte, status int) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer conn.Close() //nolint:errcheck // it was read from
+	defer func() { _ = conn.Close() }() // it was read from
 	if _, err := conn.Write(request); err != nil {
 		return nil, err
 	}
@@ -152,7 +152,7 @@ func readResponse(from io.Reader, status int) (*http.Response, []byte, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	defer r.Body.Close() //nolint:errcheck // nothing is behind it
+	defer func() { _ = r.Body.Close() }() // nothing is behind it
 	body, err := io.ReadAll(r.Body)
 	if err == nil && status != 0 && r.StatusCode != status {
 		err = fmt.Errorf("status %d, want %d", r.StatusCode, status)
@@ -166,7 +166,7 @@ func serveBare(ctx context.Context, file string) error {
 	if err != nil {
 		return err
 	}
-	defer f.Close() //nolint:errcheck // it was read from
+	defer func() { _ = f.Close() }() // it was read from
 	r, body, err := readResponse(f, 0)
 	if err != nil {
 		return err

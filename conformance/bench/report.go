@@ -1,7 +1,7 @@
 package main
 
 import (
-	"bufio"
+	"bytes"
 	"fmt"
 	"io"
 	"os"
@@ -44,23 +44,26 @@ func (b *bench) add(r row) { b.rows = append(b.rows, r) }
 
 // print writes the table, and the machine, the day and the program that it is about.
 func (b *bench) print(to io.Writer) error {
-	w := bufio.NewWriter(to)
-	fmt.Fprintf(w, "\n%s; %d cores, of which all processes share %d (GOMAXPROCS=%d); %s\n", processor(), runtime.NumCPU(), cores, runtime.GOMAXPROCS(0), runtime.Version())
-	fmt.Fprintf(w, "%s; commit %s; %s, %d users, %d connections, %d rounds of %s\n\n", time.Now().UTC().Format("2006-01-02 15:04 MST"),
+	var text bytes.Buffer
+	fmt.Fprintf(&text, "\n%s; %d cores, of which all processes share %d (GOMAXPROCS=%d); %s\n",
+		processor(), runtime.NumCPU(), cores, runtime.GOMAXPROCS(0), runtime.Version())
+	fmt.Fprintf(&text, "%s; commit %s; %s, %d users, %d connections, %d rounds of %s\n\n", time.Now().UTC().Format("2006-01-02 15:04 MST"),
 		commit(), b.kind(), b.users, connections, b.rounds, b.length)
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "metric\tours\tlimit\tratio\tp50\tp99\t")
+	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
+	line := func(cells ...string) { _, _ = table.Write([]byte(strings.Join(cells, "\t") + "\n")) } // to memory
+	line("metric", "ours", "limit", "ratio", "p50", "p99", "")
 	for _, r := range b.rows {
 		ratio := ""
 		if r.limit != 0 {
 			ratio = fmt.Sprintf("%.3f", r.ours/r.limit)
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.metric, r.unit.format(r.ours), r.unit.format(r.limit), ratio, short(r.p50), short(r.p99), r.note)
+		line(r.metric, r.unit.format(r.ours), r.unit.format(r.limit), ratio, short(r.p50), short(r.p99), r.note)
 	}
-	if err := t.Flush(); err != nil {
+	if err := table.Flush(); err != nil {
 		return err
 	}
-	return w.Flush()
+	_, err := to.Write(text.Bytes())
+	return err
 }
 
 func (b *bench) kind() string {

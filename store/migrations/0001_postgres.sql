@@ -1,6 +1,6 @@
 create table setting (
-	name  text primary key,
-	value text not null
+	name  text collate "C" primary key,
+	value text collate "C" not null
 );
 insert into setting (name, value) values ('key_version', '1');
 
@@ -10,19 +10,19 @@ insert into lock (name) values ('nesting');
 
 create table connection (
 	row_id   bigint generated always as identity primary key,
-	id       text not null unique,
-	name     text not null unique,
-	preset   text not null,
+	id       text collate "C" not null unique,
+	name     text collate "C" not null unique,
+	preset   text collate "C" not null,
 	enabled  boolean not null,
-	settings text not null,
+	settings text collate "C" not null,
 	created  bigint not null
 );
 
 create table token (
 	row_id     bigint generated always as identity primary key,
-	id         text not null unique,
+	id         text collate "C" not null unique,
 	connection bigint not null references connection (row_id) on delete cascade,
-	hash       text not null unique,
+	hash       text collate "C" not null unique,
 	created    bigint not null,
 	expires    bigint,
 	revoked    bigint
@@ -31,16 +31,16 @@ create index token_connection on token (connection);
 
 create table account (
 	row_id       bigint generated always as identity primary key,
-	id           text not null unique,
-	username     text not null,
-	username_key text not null unique,
-	email        text not null,
-	email_key    text unique,
-	first_name   text not null,
-	last_name    text not null,
-	nickname     text not null,
-	position     text not null,
-	locale       text not null,
+	id           text collate "C" not null unique,
+	username     text collate "C" not null,
+	username_key text collate "C" not null unique,
+	email        text collate "C" not null,
+	email_key    text collate "C" unique,
+	first_name   text collate "C" not null,
+	last_name    text collate "C" not null,
+	nickname     text collate "C" not null,
+	position     text collate "C" not null,
+	locale       text collate "C" not null,
 	suspended    boolean not null,
 	active       boolean not null,
 	created      bigint not null,
@@ -50,7 +50,7 @@ create table account (
 
 create table identity (
 	row_id         bigint generated always as identity primary key,
-	id             text not null unique,
+	id             text collate "C" not null unique,
 	connection     bigint not null references connection (row_id),
 	account        bigint references account (row_id),
 	manages        boolean not null,
@@ -59,13 +59,13 @@ create table identity (
 	modified       bigint not null,
 	active         boolean not null,
 	inactive_since bigint,
-	user_name      text not null,
-	user_name_key  text not null,
-	external_id    text,
-	subject        text,
-	profile        text not null,
+	user_name      text collate "C" not null,
+	user_name_key  text collate "C" not null,
+	external_id    text collate "C",
+	subject        text collate "C",
+	profile        text collate "C" not null,
 	search         jsonb not null,
-	document       text not null
+	document       text collate "C" not null
 );
 create unique index identity_user_name on identity (connection, user_name_key);
 create unique index identity_external_id on identity (connection, external_id) where external_id is not null;
@@ -76,9 +76,9 @@ create index identity_connection on identity (connection, row_id);
 
 -- What remains of a removed identity.
 create table tombstone (
-	identity    text primary key,
+	identity    text collate "C" primary key,
 	connection  bigint not null references connection (row_id) on delete cascade,
-	external_id text,
+	external_id text collate "C",
 	account     bigint not null references account (row_id) on delete cascade,
 	created     bigint not null
 );
@@ -87,14 +87,14 @@ create index tombstone_account on tombstone (account);
 
 create table grp (
 	row_id       bigint generated always as identity primary key,
-	id           text not null unique,
+	id           text collate "C" not null unique,
 	connection   bigint not null references connection (row_id),
 	version      bigint not null,
 	created      bigint not null,
 	modified     bigint not null,
-	display_name text not null,
-	name_key     text not null,
-	external_id  text
+	display_name text collate "C" not null,
+	name_key     text collate "C" not null,
+	external_id  text collate "C"
 );
 create unique index grp_name on grp (connection, name_key);
 create unique index grp_external_id on grp (connection, external_id) where external_id is not null;
@@ -117,26 +117,26 @@ create index nesting_child on nesting (child);
 -- Members that named nobody when they came.
 create table stray (
 	grp   bigint not null references grp (row_id) on delete cascade,
-	value text not null,
+	value text collate "C" not null,
 	primary key (grp, value)
 );
 
 create table team (
 	row_id       bigint generated always as identity primary key,
-	id           text not null unique,
-	name         text not null unique,
-	display_name text not null,
-	type         text not null,
+	id           text collate "C" not null unique,
+	name         text collate "C" not null unique,
+	display_name text collate "C" not null,
+	type         text collate "C" not null,
 	created      bigint not null
 );
 
 create table channel (
 	row_id       bigint generated always as identity primary key,
-	id           text not null unique,
+	id           text collate "C" not null unique,
 	team         bigint not null references team (row_id),
-	name         text not null,
-	display_name text not null,
-	type         text not null,
+	name         text collate "C" not null,
+	display_name text collate "C" not null,
+	type         text collate "C" not null,
 	is_default   boolean not null,
 	created      bigint not null,
 	unique (team, name)
@@ -144,11 +144,11 @@ create table channel (
 
 create table rule (
 	row_id     bigint generated always as identity primary key,
-	id         text not null unique,
+	id         text collate "C" not null unique,
 	connection bigint not null references connection (row_id) on delete cascade,
-	pattern    text not null,
-	team       text not null,
-	channel    text not null,
+	pattern    text collate "C" not null,
+	team       text collate "C" not null,
+	channel    text collate "C" not null,
 	role       bigint not null,
 	make       boolean not null,
 	created    bigint not null
@@ -158,10 +158,10 @@ create index rule_connection on rule (connection);
 -- channel is 0 in a link, and in a reason, that concerns the team itself; grp is null while the link sleeps.
 create table link (
 	row_id     bigint generated always as identity primary key,
-	id         text not null unique,
+	id         text collate "C" not null unique,
 	connection bigint not null references connection (row_id) on delete cascade,
-	name       text not null,
-	name_key   text not null,
+	name       text collate "C" not null,
+	name_key   text collate "C" not null,
 	grp        bigint references grp (row_id) on delete set null,
 	team       bigint not null references team (row_id),
 	channel    bigint not null,
@@ -188,14 +188,14 @@ create index reason_link on reason (link, account) where link <> 0;
 
 create table conflict (
 	row_id      bigint generated always as identity primary key,
-	id          text not null unique,
+	id          text collate "C" not null unique,
 	connection  bigint not null references connection (row_id) on delete cascade,
-	field       text not null,
-	value       text not null,
-	value_key   text not null,
-	external_id text not null,
+	field       text collate "C" not null,
+	value       text collate "C" not null,
+	value_key   text collate "C" not null,
+	external_id text collate "C" not null,
 	account     bigint references account (row_id) on delete cascade,
-	detail      text not null,
+	detail      text collate "C" not null,
 	created     bigint not null,
 	unique (connection, field, value_key, external_id)
 );
@@ -206,8 +206,8 @@ create table adoption (
 	row_id     bigint generated always as identity primary key,
 	connection bigint not null references connection (row_id) on delete cascade,
 	account    bigint not null references account (row_id) on delete cascade,
-	field      text not null,
-	key        text not null,
+	field      text collate "C" not null,
+	key        text collate "C" not null,
 	created    bigint not null,
 	unique (connection, field, key)
 );
@@ -229,14 +229,14 @@ create table task (
 create table event (
 	row_id     bigint generated always as identity primary key,
 	time       bigint not null,
-	action     text not null,
-	actor      text not null,
-	connection text not null,
-	token      text not null,
-	request    text not null,
-	object     text not null,
-	changes    text not null,
+	action     text collate "C" not null,
+	actor      text collate "C" not null,
+	connection text collate "C" not null,
+	token      text collate "C" not null,
+	request    text collate "C" not null,
+	object     text collate "C" not null,
+	changes    text collate "C" not null,
 	position   bigint,
-	hash       text
+	hash       text collate "C"
 );
 create index event_object on event (object);
