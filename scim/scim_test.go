@@ -2,6 +2,7 @@ package scim_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -57,9 +58,8 @@ func (d *door) do(method, path, body string) (int, map[string]any) {
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	defer res.Body.Close()
 	raw, err := io.ReadAll(res.Body)
-	if err != nil {
+	if err := errors.Join(err, res.Body.Close()); err != nil {
 		d.t.Fatal(err)
 	}
 	if len(raw) == 0 {

@@ -4,7 +4,6 @@ import (
 	"reflect"
 	"strings"
 	"testing"
-	"time"
 
 	scim "github.com/elimity-com/scim/schema"
 	"github.com/go-json-experiment/json"
@@ -185,10 +184,8 @@ func TestUser_work_is_bounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	start := time.Now()
-	_, err = Apply(doc, ops)
-	if explain(err) != "limit Operations: need more than 1000000 comparisons" || time.Since(start) > 2*time.Second {
-		t.Errorf("after %v: %v", time.Since(start), err)
+	if _, err = Apply(doc, ops); explain(err) != "limit Operations: need more than 100000 comparisons" {
+		t.Errorf("got %v", err)
 	}
 }
 
@@ -198,10 +195,9 @@ func TestParse_too_many_operations(t *testing.T) {
 	for i := range list {
 		list[i] = op
 	}
-	start := time.Now()
 	_, err := Parse(map[string]any{"operations": list}, user, self)
-	if explain(err) != "limit Operations: 100000 operations, and at most 1000 are possible" || time.Since(start) > 10*time.Millisecond {
-		t.Errorf("got %v after %v", err, time.Since(start))
+	if explain(err) != "limit Operations: 100000 operations, and at most 1000 are possible" {
+		t.Errorf("got %v", err)
 	}
 }
 
