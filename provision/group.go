@@ -29,6 +29,9 @@ func (s *Service) CreateGroup(ctx context.Context, actor directory.Actor, edit d
 		if err != nil {
 			return err
 		}
+		if _, err := c.HoldConnection(g.Connection); err != nil { // links and rules for the name come before or after, not meanwhile
+			return err
+		}
 		if err := c.AddGroup(&g); err != nil {
 			return err
 		}
@@ -63,7 +66,7 @@ func (s *Service) UpdateGroup(ctx context.Context, actor directory.Actor, id dir
 		if err != nil {
 			return err
 		}
-		if g, err = c.HoldGroup(actor.Connection, id); err != nil {
+		if g, err = c.holdForEdit(id, edit); err != nil {
 			return err
 		}
 		if ifMatch != 0 && ifMatch != g.Version {
@@ -85,6 +88,23 @@ func (s *Service) UpdateGroup(ctx context.Context, actor directory.Actor, id dir
 		return c.putGroup(&before, &g, m)
 	})
 	return g, err
+}
+
+// holdForEdit holds a group, and before it the connection if the group is to have another name: links and rules for the name come
+// before or after, not meanwhile.
+func (c *change) holdForEdit(id directory.GroupID, edit directory.GroupEdit) (directory.Group, error) {
+	if edit.DisplayName != nil {
+		g, err := c.Group(c.actor.Connection, id)
+		if err != nil {
+			return g, err
+		}
+		if g.DisplayName != *edit.DisplayName {
+			if _, err := c.HoldConnection(g.Connection); err != nil {
+				return g, err
+			}
+		}
+	}
+	return c.HoldGroup(c.actor.Connection, id)
 }
 
 func (c *change) putGroup(before, g *directory.Group, m *members) error {
@@ -144,6 +164,13 @@ func (s *Service) RemoveGroup(ctx context.Context, actor directory.Actor, id dir
 		}
 		if ifMatch != 0 && ifMatch != g.Version {
 			return stale(g.Version)
+		}
+		below, err := c.Below([]directory.Row{g.Row})
+		if err != nil {
+			return err
+		}
+		if err := c.HoldGroups(below); err != nil {
+			return err
 		}
 		links, err := c.LinksAbove([]directory.Row{g.Row})
 		if err != nil {

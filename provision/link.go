@@ -112,6 +112,9 @@ func (s *Service) CreateLink(ctx context.Context, actor directory.Actor, connect
 		if err := c.HoldNesting(); err != nil {
 			return err
 		}
+		if _, err := c.HoldConnection(conn.Row); err != nil {
+			return err
+		}
 		groups, err := c.FindGroups(conn.Row, group)
 		if err != nil {
 			return err
@@ -172,6 +175,9 @@ func (s *Service) RemoveLink(ctx context.Context, actor directory.Actor, id dire
 		if err != nil {
 			return err
 		}
+		if err := c.holdBelow(l.Row); err != nil {
+			return err
+		}
 		if err := c.Tx.RemoveLink(l.Row); err != nil {
 			return err
 		}
@@ -183,6 +189,23 @@ func (s *Service) RemoveLink(ctx context.Context, actor directory.Actor, id dire
 	})
 }
 
+// holdBelow keeps others from changing the members of every group that the links concern, so that nobody joins through a link
+// that is being removed.
+func (c *change) holdBelow(links ...directory.Row) error {
+	if err := c.HoldNesting(); err != nil {
+		return err
+	}
+	var groups []directory.Row
+	for _, l := range links {
+		below, err := c.GroupsUnderLink(l)
+		if err != nil {
+			return err
+		}
+		groups = append(groups, below...)
+	}
+	return c.HoldGroups(groups)
+}
+
 // CreateRule makes a rule and applies it to every group whose name it matches. Errors: Invalid; NotFound for the connection.
 func (s *Service) CreateRule(ctx context.Context, actor directory.Actor, connection string, r directory.Rule) (directory.Rule, error) {
 	if err := r.Validate(); err != nil {
@@ -191,6 +214,12 @@ func (s *Service) CreateRule(ctx context.Context, actor directory.Actor, connect
 	err := s.update(ctx, actor, func(c *change) error {
 		conn, err := c.Connection(connection)
 		if err != nil {
+			return err
+		}
+		if err := c.HoldNesting(); err != nil {
+			return err
+		}
+		if _, err := c.HoldConnection(conn.Row); err != nil {
 			return err
 		}
 		r.Connection, r.ConnName = conn.Row, conn.Name
@@ -334,6 +363,13 @@ func (s *Service) RemoveRule(ctx context.Context, actor directory.Actor, id dire
 	return s.update(ctx, actor, func(c *change) error {
 		r, err := c.Rule(id)
 		if err != nil {
+			return err
+		}
+		made, err := c.LinksBy(r.Row)
+		if err != nil {
+			return err
+		}
+		if err := c.holdBelow(made...); err != nil {
 			return err
 		}
 		links, err := c.Tx.RemoveRule(r.Row)

@@ -128,6 +128,11 @@ func (tx *Tx) RemoveRule(row directory.Row) ([]directory.Row, error) {
 	return links, err
 }
 
+// LinksBy returns the rows of the links that a rule made.
+func (tx *Tx) LinksBy(rule directory.Row) ([]directory.Row, error) {
+	return tx.rowsOf(`select row_id from link where rule = $1 order by row_id`, int64(rule))
+}
+
 // LinksIn returns the rows of the links of a connection.
 func (tx *Tx) LinksIn(connection directory.Row) ([]directory.Row, error) {
 	return tx.rowsOf(`select row_id from link where connection = $1 order by row_id`, int64(connection))
