@@ -41,6 +41,7 @@ func openPostgres(ctx context.Context, url string, now clock) (*postgres, error)
 	}
 	for name, value := range map[string]string{
 		"application_name":                    "rollcall",
+		"jit":                                 "off", // compiling a recursive query takes seconds, running it a millisecond
 		"statement_timeout":                   fmt.Sprint(postgresPatience.Milliseconds()),
 		"lock_timeout":                        "10000",
 		"idle_in_transaction_session_timeout": "60000",

@@ -19,14 +19,23 @@ func (a *app) dbMigrate() *cobra.Command {
 		Use:     "migrate",
 		Short:   "Make the database, or bring it up to date; the server does so when it starts",
 		Example: "  rollcall db migrate --data ./data",
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if a.serving {
-				return misused(cmd, "a server runs, and brought the database up to date when it started")
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx := cmd.Context()
+			if a.serving { // a database in use is left as it is
+				have, _, err := a.db.SchemaVersion(ctx)
+				if err != nil {
+					return err
+				}
+				return a.say("the server that runs brought the database to version %d when it started", have)
 			}
-			if err := a.own(cmd.Context(), nil); err != nil {
+			conn, err := a.open(ctx, nil)
+			if err != nil {
 				return err
 			}
-			from, to, err := a.migrate(cmd.Context())
+			if conn != nil {
+				return forward(ctx, conn, words(cmd, args), a.stdout, a.stderr)
+			}
+			from, to, err := a.migrate(ctx)
 			if err := errors.Join(err, a.db.Close()); err != nil {
 				return err
 			}
