@@ -108,8 +108,12 @@ func (t translation) compare(x filter.Compare) (directory.Cond, error) {
 		}
 		a = value
 	}
-	if a.String() == "schemas" {
+	switch a.String() {
+	case "schemas":
 		return t.schemas(x)
+	case "meta.resourceType":
+		name, _ := x.Value.(string)
+		return constant(x.Op, name == t.r.Name, directory.And{}, "meta.resourceType")
 	}
 	if x.Value == nil {
 		return null(x.Op, t.present(a))
@@ -154,13 +158,21 @@ func (t translation) schemas(x filter.Compare) (directory.Cond, error) {
 	} else if a := t.r.Lookup(urn); a != nil && a.IsExtension() {
 		c = directory.Present{Field: directory.Field{Path: a.Path}}
 	}
-	switch x.Op {
+	return constant(x.Op, true, c, "schemas")
+}
+
+// constant compares what the directory does not keep: equal says whether it is equal where c holds.
+func constant(op filter.Op, equal bool, c directory.Cond, name string) (directory.Cond, error) {
+	if !equal {
+		c = directory.Or{} // never
+	}
+	switch op {
 	case filter.Eq:
 		return c, nil
 	case filter.Ne:
 		return directory.Not{X: c}, nil
 	}
-	return nil, schema.Errorf(schema.InvalidFilter, "schemas can only be compared with eq and ne")
+	return nil, schema.Errorf(schema.InvalidFilter, "%s can only be compared with eq and ne", name)
 }
 
 func (t translation) present(a *schema.Attribute) directory.Cond {
@@ -275,6 +287,8 @@ func value(a *schema.Attribute, x filter.Compare) (any, error) {
 			return nil, wrong
 		}
 		return n, nil
+	case a.Type == schema.Binary && x.Op >= filter.Gt: // RFC 7644, section 3.4.2.2, table 3.
+		return nil, wrong
 	case a.CaseExact:
 		return text, nil
 	}

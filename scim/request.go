@@ -84,6 +84,42 @@ func (r *request) parseQuery() error {
 	return nil
 }
 
+// search returns a handler that answers a list whose parameters come in the body.
+//
+// RFC 7644, section 3.4.3.
+func (d *Door) search(resource *schema.Resource, list handler) handler {
+	return func(r *request) (*answer, error) {
+		body, err := d.readBody(r, maxBody, nil)
+		if err != nil {
+			return nil, err
+		}
+		r.params = map[string]string{}
+		for name, v := range body {
+			switch v := v.(type) {
+			case string:
+				r.params[strings.ToLower(name)] = v
+			case float64:
+				r.params[strings.ToLower(name)] = strconv.FormatFloat(v, 'f', -1, 64)
+			case []any:
+				r.params[strings.ToLower(name)] = joined(v)
+			}
+		}
+		r.projection = resource.Projection(r.params["attributes"], r.params["excludedattributes"])
+		return list(r)
+	}
+}
+
+// joined writes a list of names as a query would have it.
+func joined(list []any) string {
+	var names []string
+	for _, v := range list {
+		if name, ok := v.(string); ok {
+			names = append(names, name)
+		}
+	}
+	return strings.Join(names, ",")
+}
+
 // parseTag reads the version from an entity tag such as W/"7".
 //
 // RFC 7232, section 2.3.

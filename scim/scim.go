@@ -89,13 +89,15 @@ func (d *Door) routes() (*mux.Router, map[string]endpoint) {
 			http.MethodGet: d.getGroup, http.MethodPut: d.replaceGroup, http.MethodPatch: d.patchGroup, http.MethodDelete: d.deleteGroup,
 		},
 	}
+	endpoints["/Users/.search"] = endpoint{http.MethodPost: d.search(d.user, d.listUsers)}
+	endpoints["/Groups/.search"] = endpoint{http.MethodPost: d.search(d.group, d.listGroups)}
 	// A filter behind a slash is served, for clients that put one there.
 	endpoints["/Users/"], endpoints["/Groups/"] = endpoints["/Users"], endpoints["/Groups"]
 	for _, path := range []string{"/ServiceProviderConfig", "/ResourceTypes", "/ResourceTypes/{id}", "/Schemas", "/Schemas/{id}"} {
 		endpoints[path] = endpoint{http.MethodGet: d.discover}
 	}
 	router := mux.NewRouter().SkipClean(true)
-	for path := range endpoints {
+	for _, path := range slices.Sorted(maps.Keys(endpoints)) { // .search comes before {id}
 		router.Path(Base + path).Name(path)
 	}
 	return router, endpoints

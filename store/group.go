@@ -25,10 +25,10 @@ func (s *groupScan) value() directory.Group {
 	return s.g
 }
 
-func (tx *Tx) group(name, query string, args ...any) (directory.Group, error) {
+func (tx *Tx) group(query string, args ...any) (directory.Group, error) {
 	var s groupScan
 	if ok, err := tx.get(query, args, s.dest()...); err != nil || !ok {
-		return s.g, notFound("Group", name, err)
+		return s.g, notFound("Group", "", err) // see noUser
 	}
 	return s.value(), nil
 }
@@ -47,12 +47,12 @@ func (tx *Tx) groups(query string, args ...any) (all []directory.Group, err erro
 
 // Group returns a group of the connection. Errors: NotFound.
 func (tx *Tx) Group(connection directory.Row, id directory.GroupID) (directory.Group, error) {
-	return tx.group(string(id), `select `+groupColumns+` from grp g where g.id = $1 and g.connection = $2`, string(id), int64(connection))
+	return tx.group(`select `+groupColumns+` from grp g where g.id = $1 and g.connection = $2`, string(id), int64(connection))
 }
 
 // HoldGroup is Group, and keeps others from changing the group or its members until the end.
 func (tx *Tx) HoldGroup(connection directory.Row, id directory.GroupID) (directory.Group, error) {
-	return tx.group(string(id), `select `+groupColumns+` from grp g where g.id = $1 and g.connection = $2 for_update`, string(id), int64(connection))
+	return tx.group(`select `+groupColumns+` from grp g where g.id = $1 and g.connection = $2 for_update`, string(id), int64(connection))
 }
 
 // FindGroups returns the groups of that id or name, of one connection or of all when it is zero.

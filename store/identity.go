@@ -28,13 +28,17 @@ func (s *identityScan) value() (directory.Identity, error) {
 	return s.i, json.Unmarshal(s.profile, &s.i.Profile)
 }
 
-func (tx *Tx) identity(name, query string, args ...any) (directory.Identity, error) {
+func (tx *Tx) identity(query string, args ...any) (directory.Identity, error) {
 	var s identityScan
 	if ok, err := tx.get(query, args, s.dest()...); err != nil || !ok {
-		return s.i, notFound("User", name, err)
+		return s.i, noUser(err)
 	}
 	return s.value()
 }
+
+// noUser does not name what was looked for: a User of another connection and one that does not exist get the same answer, byte
+// for byte.
+func noUser(err error) error { return notFound("User", "", err) }
 
 func (tx *Tx) identities(query string, args ...any) (all []directory.Identity, err error) {
 	err = tx.each(query, args, func(scan func(...any) error) error {
@@ -51,12 +55,12 @@ func (tx *Tx) identities(query string, args ...any) (all []directory.Identity, e
 
 // Identity returns an identity of the connection. Errors: NotFound.
 func (tx *Tx) Identity(connection directory.Row, id directory.IdentityID) (directory.Identity, error) {
-	return tx.identity(string(id), `select `+identityColumns+` from identity i where i.id = $1 and i.connection = $2`, string(id), int64(connection))
+	return tx.identity(`select `+identityColumns+` from identity i where i.id = $1 and i.connection = $2`, string(id), int64(connection))
 }
 
 // IdentityByID returns an identity of any connection. Errors: NotFound.
 func (tx *Tx) IdentityByID(id directory.IdentityID) (directory.Identity, error) {
-	return tx.identity(string(id), `select `+identityColumns+` from identity i where i.id = $1`, string(id))
+	return tx.identity(`select `+identityColumns+` from identity i where i.id = $1`, string(id))
 }
 
 // HoldIdentity keeps others from changing the identity until the end and returns its version. Errors: NotFound.
@@ -64,7 +68,7 @@ func (tx *Tx) HoldIdentity(connection directory.Row, id directory.IdentityID) (r
 	ok, err := tx.get(`select row_id, version from identity where id = $1 and connection = $2 for_update`,
 		[]any{string(id), int64(connection)}, (*int64)(&row), &version)
 	if err != nil || !ok {
-		return 0, 0, notFound("User", id, err)
+		return 0, 0, noUser(err)
 	}
 	return row, version, nil
 }
