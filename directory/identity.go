@@ -2,6 +2,8 @@ package directory
 
 import (
 	"bytes"
+	"encoding/json"
+	"reflect"
 	"time"
 )
 
@@ -34,6 +36,37 @@ func (i *Identity) SameContent(before *Identity) bool {
 	return i.UserName == before.UserName && i.ExternalID == before.ExternalID && i.Subject == before.Subject &&
 		i.Active == before.Active && i.Profile == before.Profile && i.Account == before.Account &&
 		i.Manages == before.Manages && bytes.Equal(i.Document, before.Document)
+}
+
+// Diff tells, by the names of the attributes as sent, what differs between two documents.
+func Diff(before, after []byte) (Changes, error) {
+	var from, to map[string]any
+	if err := json.Unmarshal(before, &from); err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(after, &to); err != nil {
+		return nil, err
+	}
+	changes := Changes{}
+	changes.compare("", from, to)
+	return changes, nil
+}
+
+func (c Changes) compare(prefix string, from, to map[string]any) {
+	for name, was := range from {
+		is := to[name]
+		inner, ok := was.(map[string]any)
+		if now, also := is.(map[string]any); ok && also {
+			c.compare(prefix+name+".", inner, now)
+		} else if !reflect.DeepEqual(was, is) {
+			c[prefix+name] = [2]any{was, is}
+		}
+	}
+	for name, is := range to {
+		if _, was := from[name]; !was {
+			c[prefix+name] = [2]any{nil, is}
+		}
+	}
 }
 
 // Validate refuses names that cannot be kept. Errors: Invalid.

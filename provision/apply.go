@@ -30,7 +30,10 @@ func (c *change) apply(before, after *directory.Identity) error {
 	if err := c.PutIdentity(after); err != nil {
 		return err
 	}
-	changes := diff(before, after)
+	changes, err := directory.Diff(before.Document, after.Document)
+	if err != nil {
+		return err
+	}
 	if after.Account != 0 && after.Manages {
 		if err := c.project(before, after, changes); err != nil {
 			return err
@@ -52,21 +55,6 @@ func action(before, after *directory.Identity) string {
 		return "identity.activate"
 	}
 	return "identity.update"
-}
-
-// diff tells what an administrator wants to know of a change. The document itself stays in the identity.
-func diff(before, after *directory.Identity) directory.Changes {
-	changes := directory.Changes{}
-	changes.Set("user_name", before.UserName, after.UserName)
-	changes.Set("external_id", before.ExternalID, after.ExternalID)
-	changes.Set("active", before.Active, after.Active)
-	changes.Set("email", before.Profile.Email, after.Profile.Email)
-	changes.Set("first_name", before.Profile.FirstName, after.Profile.FirstName)
-	changes.Set("last_name", before.Profile.LastName, after.Profile.LastName)
-	if len(changes) == 0 {
-		changes["attributes"] = "changed"
-	}
-	return changes
 }
 
 // checkNames refuses a userName or externalId that another identity of the connection has.
@@ -99,7 +87,7 @@ func (c *change) create(i *directory.Identity) error {
 	if !i.Active {
 		i.InactiveSince = c.Now()
 	}
-	changes := directory.Changes{"user_name": [2]any{nil, i.UserName}, "external_id": [2]any{nil, i.ExternalID}, "active": [2]any{nil, i.Active}}
+	changes := directory.Changes{"userName": [2]any{nil, i.UserName}, "externalId": [2]any{nil, i.ExternalID}, "active": [2]any{nil, i.Active}}
 	owner, err := c.ownerOf(&conn, i)
 	if err != nil {
 		return err

@@ -156,7 +156,7 @@ func (s *Service) RemoveIdentity(ctx context.Context, actor directory.Actor, id 
 }
 
 func (c *change) removeIdentity(i *directory.Identity) error {
-	changes := directory.Changes{"user_name": [2]any{i.UserName, nil}}
+	changes := directory.Changes{"userName": [2]any{i.UserName, nil}, "externalId": [2]any{i.ExternalID, nil}}
 	if _, err := c.DropMemberEverywhere(i.Row); err != nil {
 		return err
 	}
