@@ -156,8 +156,8 @@ func TestRequired_08_attributes_and_excludedAttributes(t *testing.T) {
 		c.send("POST /Users/.search", search).code(200).want(`Resources/*/userName ["sam@x.test"]
 			Resources/0/title absent
 			totalResults 1`)
-		c.send("POST /.search", `{"schemas":["{SEARCH}"],"excludedAttributes":["title"],"filter":"id pr"}`).code(200).
-			want("totalResults 3\nResources/*/title []")
+		c.send("POST /Users/.search", `{"schemas":["{SEARCH}"],"excludedAttributes":["title"],"filter":"id pr"}`).code(200).
+			want("totalResults 2\nResources/*/title []")
 	})
 }
 

@@ -93,31 +93,44 @@ func (d *Door) search(resource *schema.Resource, list handler) handler {
 		if err != nil {
 			return nil, err
 		}
-		r.params = map[string]string{}
-		for name, v := range body {
-			switch v := v.(type) {
-			case string:
-				r.params[strings.ToLower(name)] = v
-			case float64:
-				r.params[strings.ToLower(name)] = strconv.FormatFloat(v, 'f', -1, 64)
-			case []any:
-				r.params[strings.ToLower(name)] = joined(v)
-			}
+		if r.params, err = searchParams(body); err != nil {
+			return nil, err
 		}
 		r.projection = resource.Projection(r.params["attributes"], r.params["excludedattributes"])
 		return list(r)
 	}
 }
 
-// joined writes a list of names as a query would have it.
-func joined(list []any) string {
-	var names []string
-	for _, v := range list {
-		if name, ok := v.(string); ok {
-			names = append(names, name)
+// searchParams writes the members of a body as a query would have them; those that no query has are ignored. Errors:
+// *schema.Error, InvalidSyntax, for one of the wrong type.
+func searchParams(body map[string]any) (map[string]string, error) {
+	params := map[string]string{}
+	for name, v := range body {
+		name = strings.ToLower(name)
+		var ok bool
+		switch name {
+		case "filter":
+			params[name], ok = v.(string)
+		case "startindex", "count":
+			var n float64
+			n, ok = v.(float64)
+			params[name] = strconv.FormatFloat(n, 'f', -1, 64)
+		case "attributes", "excludedattributes":
+			var list []any
+			list, ok = v.([]any)
+			names := make([]string, len(list))
+			for i := range list {
+				names[i], _ = list[i].(string)
+			}
+			params[name] = strings.Join(names, ",")
+		default:
+			continue
+		}
+		if !ok && v != nil {
+			return nil, schema.Errorf("invalidSyntax", "%s has the wrong type", name)
 		}
 	}
-	return strings.Join(names, ",")
+	return params, nil
 }
 
 // parseTag reads the version from an entity tag such as W/"7".
