@@ -1,5 +1,7 @@
 SHELL := /bin/bash
 FUZZTIME ?= 30s
+LISTEN ?= 127.0.0.1:8080
+BENCH ?=
 
 .PHONY: help deps build run test lint check bench fuzz clean
 
@@ -22,9 +24,9 @@ deps: ## install what the tests need and the machine lacks: postgresql, gcc
 build: ## build bin/rollcall
 	go build -o bin/rollcall ./cmd/rollcall
 
-run: build ## start a server on http://127.0.0.1:8080 with its data in ./data and a connection to play with
+run: build ## start a server on LISTEN (127.0.0.1:8080) with its data in ./data and a connection to play with
 	@install -d -m 700 data
-	bin/rollcall serve --data ./data --listen 127.0.0.1:8080 --dev
+	bin/rollcall serve --data ./data --listen $(LISTEN) --dev
 
 test: deps ## run all tests, on SQLite and on a private PostgreSQL
 	go run ./store/storetest/withpostgres go test -race ./...
@@ -39,8 +41,8 @@ lint: ## check form and common mistakes: gofumpt, vet, staticcheck, errcheck
 check: ## what CI runs: test, lint, and nothing changed by them
 	@.ci/run
 
-bench: build ## measure the program against what the machine allows
-	go run ./conformance/bench
+bench: build ## measure the program against what the machine allows (BENCH=-quick for a first look)
+	go run ./conformance/bench $(BENCH)
 
 fuzz: ## run every fuzz target for FUZZTIME (30s)
 	@grep -ro --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' . | while IFS=: read -r file target; do \

@@ -16,13 +16,21 @@ import (
 // maxToken is the most bytes of a credential that are looked at.
 const maxToken = 512
 
-// errCredential says nothing of why: a caller without a credential learns nothing.
+// Refused is the error for a credential that opens nothing. Outside it says nothing of why; Reason is for the log.
+type Refused struct{ Reason string }
+
+func (e *Refused) Error() string { return errCredential.Error() }
+
+// Unwrap returns the *directory.Error, Unauthenticated, that callers see.
+func (e *Refused) Unwrap() error { return errCredential }
+
 var errCredential = directory.Errorf(directory.Unauthenticated, "", "a valid bearer token is required in the Authorization header")
 
 // Connection finds the connection whose token stands in an Authorization header and returns it as an actor. The word Bearer may
 // be missing if the connection allows it.
 //
-// Errors: Unauthenticated for a missing, unknown, expired or revoked token; Forbidden while the connection is disabled.
+// Errors: *Refused for a missing, unknown, expired or revoked token; Forbidden while the connection is disabled. The actor is set
+// as far as it is known.
 //
 // RFC 6750, section 2.1.
 func Connection(ctx context.Context, db *store.DB, authorization string) (directory.Actor, error) {
@@ -33,7 +41,7 @@ func Connection(ctx context.Context, db *store.DB, authorization string) (direct
 	}
 	secret = strings.TrimSpace(secret)
 	if secret == "" || len(secret) > maxToken {
-		return directory.Actor{}, errCredential
+		return directory.Actor{}, &Refused{"no token"}
 	}
 	hash := provision.HashToken(secret)
 	var (
@@ -45,16 +53,23 @@ func Connection(ctx context.Context, db *store.DB, authorization string) (direct
 		return err
 	})
 	if e, ok := errors.AsType[*directory.Error](err); ok && e.Kind == directory.NotFound {
-		return directory.Actor{}, errCredential
+		return directory.Actor{}, &Refused{"unknown token"}
 	}
 	if err != nil {
 		return directory.Actor{}, err
 	}
-	if subtle.ConstantTimeCompare([]byte(hash), []byte(t.Hash)) != 1 || !t.Valid(db.Now()) || !bearer && !conn.Is(directory.BareToken) {
-		return directory.Actor{}, errCredential
+	if subtle.ConstantTimeCompare([]byte(hash), []byte(t.Hash)) != 1 {
+		return directory.Actor{}, &Refused{"unknown token"}
 	}
 	actor := directory.Actor{Name: "scim", Connection: conn.Row, ConnName: conn.Name, Token: t.ID}
-	if !conn.Enabled {
+	switch {
+	case !t.Revoked.IsZero():
+		return actor, &Refused{"revoked token"}
+	case !t.Valid(db.Now()):
+		return actor, &Refused{"expired token"}
+	case !bearer && !conn.Is(directory.BareToken):
+		return actor, &Refused{"no word Bearer, which bare_token=true would allow"}
+	case !conn.Enabled:
 		return actor, directory.Errorf(directory.Forbidden, "", "the connection %s is disabled", conn.Name)
 	}
 	return actor, nil

@@ -135,7 +135,8 @@ func (d *Door) admit(r *http.Request) (directory.Actor, error) {
 	if err == nil {
 		return actor, d.requests.Take(actor.Token)
 	}
-	if e, ok := errors.AsType[*directory.Error](err); ok && e.Kind == directory.Unauthenticated {
+	if e, ok := errors.AsType[*login.Refused](err); ok {
+		record.Reason = e.Reason
 		if limited := d.failures.Take(web.AddressKey(record.Client)); limited != nil {
 			return actor, limited
 		}

@@ -21,6 +21,7 @@ type Record struct {
 	Path       string
 	Connection string // name of the connection, once it is known
 	TokenID    string // directory.TokenID of the credential, once it is known
+	Reason     string // why a request was refused, where the answer does not say
 	Cause      error  // of an internal error: it makes the line an error and is logged, and nothing else shows it
 }
 

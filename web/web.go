@@ -101,7 +101,7 @@ func (d *Door) log(s *scope, r *http.Request, stack []byte) {
 	if !d.Log.Enabled(s, level) {
 		return
 	}
-	attrs := [...]slog.Attr{
+	attrs := append(make([]slog.Attr, 0, 12),
 		slog.String("request_id", s.record.RequestID),
 		slog.String("method", clip(r.Method, 32)),
 		slog.String("path", clip(s.record.Path, 512)),
@@ -111,17 +111,17 @@ func (d *Door) log(s *scope, r *http.Request, stack []byte) {
 		slog.String("remote", s.record.Client.String()),
 		slog.String("connection", s.record.Connection),
 		slog.String("token_id", s.record.TokenID),
-		slog.Any("error", s.record.Cause),
-		slog.String("stack", string(stack)),
+	)
+	if s.record.Reason != "" {
+		attrs = append(attrs, slog.String("reason", s.record.Reason))
 	}
-	n := len(attrs) - 2
 	if s.record.Cause != nil {
-		n++
+		attrs = append(attrs, slog.Any("error", s.record.Cause))
 	}
 	if stack != nil {
-		n++
+		attrs = append(attrs, slog.String("stack", string(stack)))
 	}
-	d.Log.LogAttrs(s, level, "request", attrs[:n]...)
+	d.Log.LogAttrs(s, level, "request", attrs...)
 }
 
 func clip(s string, n int) string {

@@ -36,7 +36,7 @@ func measureLink(ctx context.Context, b *bench) (err error) {
 		return err
 	}
 	quiet, cancel := context.WithTimeout(ctx, b.length)
-	without, err := b.mixed(quiet, ours.addr)
+	without, err := b.mixed(quiet, ours)
 	cancel()
 	if err != nil {
 		return err
@@ -50,7 +50,7 @@ func measureLink(ctx context.Context, b *bench) (err error) {
 		defer cancel()
 		waited = b.link(until)
 	})
-	with, err := b.mixed(until, ours.addr)
+	with, err := b.mixed(until, ours)
 	cancel()
 	wait.Wait()
 	if err := errors.Join(err, waited); err != nil {
@@ -108,7 +108,7 @@ func (b *bench) link(ctx context.Context) error {
 }
 
 // mixed sends GETs, changes and deactivations until ctx ends.
-func (b *bench) mixed(ctx context.Context, addr string) (all kinds, err error) {
+func (b *bench) mixed(ctx context.Context, p *process) (all kinds, err error) {
 	var (
 		count atomic.Int64
 		order = order(b.users - 1) // not the last, whom link waits for
@@ -134,7 +134,7 @@ func (b *bench) mixed(ctx context.Context, addr string) (all kinds, err error) {
 		{&all.deactivations, deactivate, 1},
 	} {
 		wait.Go(func() {
-			*part.result, errs[i] = load{addr: addr, next: part.next, status: 200}.run(ctx, part.n, time.Hour)
+			*part.result, errs[i] = load{to: p, next: part.next, status: 200}.run(ctx, part.n, time.Hour)
 		})
 	}
 	wait.Wait()

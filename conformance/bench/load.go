@@ -16,9 +16,9 @@ import (
 // source appends the next request to b. All connections call it at once.
 type source func(b []byte) []byte
 
-// load is what connections send and the status that every answer has.
+// load is what connections send to a process and the status that every answer has.
 type load struct {
-	addr   string
+	to     *process
 	next   source
 	status int
 }
@@ -28,6 +28,7 @@ type result struct {
 	rate float64         // answers a second
 	size float64         // bytes of an answer, on average
 	took []time.Duration // of each answer, ascending
+	cpu  time.Duration   // that the process used for one answer, on average
 }
 
 // quantile is the time in which the part q of the answers came.
@@ -50,7 +51,7 @@ func (l load) run(ctx context.Context, n int, length time.Duration) (result, err
 		errs  []error
 		all   sync.WaitGroup
 	)
-	began := time.Now()
+	began, used := time.Now(), l.to.cpu()
 	for range n {
 		all.Go(func() {
 			took, size, err := l.connection(ctx)
@@ -65,15 +66,16 @@ func (l load) run(ctx context.Context, n int, length time.Duration) (result, err
 		})
 	}
 	all.Wait()
-	count := float64(len(total.took))
-	total.rate, total.size = count/time.Since(began).Seconds(), float64(bytes)/max(count, 1)
+	count := max(len(total.took), 1)
+	total.rate, total.size = float64(len(total.took))/time.Since(began).Seconds(), float64(bytes)/float64(count)
+	total.cpu = (l.to.cpu() - used) / time.Duration(count)
 	slices.Sort(total.took)
 	return total, errors.Join(errs...)
 }
 
 // connection is the share of one connection.
 func (l load) connection(ctx context.Context) (took []time.Duration, size int64, err error) {
-	c, err := dial(l.addr)
+	c, err := dial(l.to.addr)
 	if err != nil {
 		return nil, 0, err
 	}

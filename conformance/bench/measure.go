@@ -80,7 +80,8 @@ func (b *bench) hold(ctx context.Context, c contest) (err error) {
 	slices.SortFunc(rounds, func(a, b round) int { return cmp.Compare(a.ratio(), b.ratio()) })
 	m := rounds[len(rounds)/2]
 	line := row{metric: c.metric, unit: perSecond, ours: m.ours.rate, limit: m.limit(), p50: m.ours.quantile(0.5), p99: m.ours.quantile(0.99)}
-	line.note = fmt.Sprintf("ratios %.2f to %.2f", rounds[0].ratio(), rounds[len(rounds)-1].ratio())
+	line.note = fmt.Sprintf("ratios %.2f to %.2f; processor %d µs, bare %d µs", rounds[0].ratio(), rounds[len(rounds)-1].ratio(),
+		m.ours.cpu.Microseconds(), m.bare.cpu.Microseconds())
 	if c.raw != nil {
 		line.note += fmt.Sprintf("; bare %.0f/s, raw %.0f/s, %.1f updates a commit", m.bare.rate, m.raw, ours.batch())
 	}
@@ -96,8 +97,8 @@ func (b *bench) turns(ctx context.Context, c contest, ours *process, r *raw) (ro
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, bare.stop()) }()
-	our := load{addr: ours.addr, next: next, status: c.status}
-	their := load{addr: bare.addr, next: c.source(), status: c.status}
+	our := load{to: ours, next: next, status: c.status}
+	their := load{to: bare, next: c.source(), status: c.status}
 	for i := range b.rounds + 1 {
 		length := b.length
 		if i == 0 {
@@ -118,7 +119,8 @@ func (b *bench) turns(ctx context.Context, c contest, ours *process, r *raw) (ro
 		if one.bare.size < 0.98*one.ours.size || one.bare.size > 1.02*one.ours.size {
 			return nil, fmt.Errorf("the bare side answers %.0f bytes, the program %.0f", one.bare.size, one.ours.size)
 		}
-		fmt.Fprintf(os.Stderr, "  round %d: ours %.0f/s, bare %.0f/s, raw %.0f/s, ratio %.3f\n", i, one.ours.rate, one.bare.rate, one.raw, one.ratio())
+		fmt.Fprintf(os.Stderr, "  round %d: ours %.0f/s (%d µs), bare %.0f/s (%d µs), raw %.0f/s, ratio %.3f\n", i,
+			one.ours.rate, one.ours.cpu.Microseconds(), one.bare.rate, one.bare.cpu.Microseconds(), one.raw, one.ratio())
 		if i > 0 {
 			rounds = append(rounds, one)
 		}

@@ -98,6 +98,19 @@ func (p *process) stop() error {
 	return p.cmd.Wait()
 }
 
+// cpu is how much processor time the process has used, to 10 ms; zero where Linux does not tell.
+func (p *process) cpu() time.Duration {
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
+	_, text, _ = bytes.Cut(text, []byte(") ")) // the name before it may hold anything
+	fields := strings.Fields(string(text))
+	if len(fields) < 13 {
+		return 0
+	}
+	user, _ := strconv.Atoi(fields[11])
+	system, _ := strconv.Atoi(fields[12])
+	return time.Duration(user+system) * 10 * time.Millisecond
+}
+
 var batches = regexp.MustCompile(`commits=(\d+) updates=(\d+)`)
 
 // batch is how many updates a commit carried on average, from the last words of a program that has ended; zero if it says
