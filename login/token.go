@@ -16,8 +16,12 @@ import (
 // maxToken is the most bytes of a credential that are looked at.
 const maxToken = 512
 
-// Refused is the error for a credential that opens nothing. Outside it says nothing of why; Reason is for the log.
-type Refused struct{ Reason string }
+// Refused is the error for a credential that opens nothing. Outside it says nothing of why; its fields are for the log.
+type Refused struct {
+	Reason     string
+	Connection string            // empty while it is unknown
+	Token      directory.TokenID // empty while it is unknown
+}
 
 func (e *Refused) Error() string { return errCredential.Error() }
 
@@ -29,8 +33,8 @@ var errCredential = directory.Errorf(directory.Unauthenticated, "", "a valid bea
 // Connection finds the connection whose token stands in an Authorization header and returns it as an actor. The word Bearer may
 // be missing if the connection allows it.
 //
-// Errors: *Refused for a missing, unknown, expired or revoked token; Forbidden while the connection is disabled. The actor is set
-// as far as it is known.
+// Errors: *Refused for a missing, unknown, expired or revoked token; Forbidden while the connection is disabled, with the
+// actor that it would be.
 //
 // RFC 6750, section 2.1.
 func Connection(ctx context.Context, db *store.DB, authorization string) (directory.Actor, error) {
@@ -41,7 +45,7 @@ func Connection(ctx context.Context, db *store.DB, authorization string) (direct
 	}
 	secret = strings.TrimSpace(secret)
 	if secret == "" || len(secret) > maxToken {
-		return directory.Actor{}, &Refused{"no token"}
+		return directory.Actor{}, &Refused{Reason: "no token"}
 	}
 	hash := provision.HashToken(secret)
 	var (
@@ -53,24 +57,27 @@ func Connection(ctx context.Context, db *store.DB, authorization string) (direct
 		return err
 	})
 	if e, ok := errors.AsType[*directory.Error](err); ok && e.Kind == directory.NotFound {
-		return directory.Actor{}, &Refused{"unknown token"}
+		return directory.Actor{}, &Refused{Reason: "unknown token"}
 	}
 	if err != nil {
 		return directory.Actor{}, err
 	}
 	if subtle.ConstantTimeCompare([]byte(hash), []byte(t.Hash)) != 1 {
-		return directory.Actor{}, &Refused{"unknown token"}
+		return directory.Actor{}, &Refused{Reason: "unknown token"}
 	}
 	actor := directory.Actor{Name: "scim", Connection: conn.Row, ConnName: conn.Name, Token: t.ID}
+	reason := ""
 	switch {
 	case !t.Revoked.IsZero():
-		return actor, &Refused{"revoked token"}
+		reason = "revoked token"
 	case !t.Valid(db.Now()):
-		return actor, &Refused{"expired token"}
+		reason = "expired token"
 	case !bearer && !conn.Is(directory.BareToken):
-		return actor, &Refused{"no word Bearer, which bare_token=true would allow"}
+		reason = "no word Bearer, which bare_token=true would allow"
 	case !conn.Enabled:
 		return actor, directory.Errorf(directory.Forbidden, "", "the connection %s is disabled", conn.Name)
+	default:
+		return actor, nil
 	}
-	return actor, nil
+	return directory.Actor{}, &Refused{reason, conn.Name, t.ID}
 }

@@ -136,7 +136,7 @@ func (d *Door) admit(r *http.Request) (directory.Actor, error) {
 		return actor, d.requests.Take(actor.Token)
 	}
 	if e, ok := errors.AsType[*login.Refused](err); ok {
-		record.Reason = e.Reason
+		record.Reason, record.Connection, record.TokenID = e.Reason, e.Connection, string(e.Token)
 		if limited := d.failures.Take(web.AddressKey(record.Client)); limited != nil {
 			return actor, limited
 		}
