@@ -3,6 +3,7 @@ package directory
 import (
 	"strings"
 	"time"
+	"unicode"
 )
 
 // Account is the person in the chat. It survives any change of name or e-mail, and deactivation.
@@ -65,7 +66,7 @@ func (p Profile) Project(a *Account) bool {
 var reserved = map[string]bool{"all": true, "channel": true, "here": true, "matterbot": true, "system": true}
 
 // Username makes a username from any text: lower case, characters outside [a-z0-9._-] become "-", at most MaxUsername
-// characters. A reserved word, or nothing left, gives "user".
+// characters. A reserved word, or no letter and no digit, gives "user".
 func Username(s string) string {
 	var b strings.Builder
 	for _, r := range Key(s) {
@@ -79,17 +80,23 @@ func Username(s string) string {
 		}
 	}
 	name := strings.Trim(b.String(), "-")
-	if name == "" || reserved[name] {
+	if strings.Trim(name, "._-") == "" || reserved[name] {
 		return "user"
 	}
 	return name
 }
 
-// IsEmail reports whether s has the form of an address that a chat accepts: something, one @, a domain, no space.
+// IsEmail reports whether s has the form of an address that a chat accepts: something, one @, a domain, no space and no control
+// character.
 func IsEmail(s string) bool {
-	local, domain, ok := strings.Cut(s, "@")
-	return ok && local != "" && domain != "" && len(s) <= MaxEmail && !strings.ContainsAny(s, " \t\r\n<>,;\"") && !strings.Contains(domain, "@")
+	if len(s) > MaxEmail || !strings.Contains(s, "@") || strings.ContainsAny(s, `<>,;"`) || strings.ContainsFunc(s, isBlank) {
+		return false
+	}
+	local, domain, _ := strings.Cut(Key(s), "@")
+	return local != "" && domain != "" && !strings.Contains(domain, "@")
 }
+
+func isBlank(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }
 
 // Unmailable is the address of an account whose IdP gave none. It is never mailed.
 func Unmailable(id AccountID) string { return string(id) + "@users.invalid" }

@@ -9,7 +9,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// KeyVersion is the version of Key's rules. It stands in the database beside the keys; a program with other rules refuses them.
+// KeyVersion is the version of Key's rules. It stands in the database; a program with other rules refuses to open it.
 const KeyVersion = "1"
 
 // Key returns what a name is compared by: NFKC, full case folding, default-ignorable characters removed. Two names are the
@@ -59,8 +59,11 @@ func ignorable(r rune) bool {
 	return false
 }
 
-// CheckName refuses what cannot be a name of any kind: invalid UTF-8, control characters, or nothing that Key would keep.
-// Errors: Invalid.
+// MaxName is the most bytes that a name and its key may have: an index of PostgreSQL takes two of them.
+const MaxName = 1024
+
+// CheckName refuses what cannot be a name of any kind: invalid UTF-8, control characters, nothing that Key would keep, or more
+// than MaxName bytes. Errors: Invalid.
 func CheckName(field, s string) error {
 	if !utf8.ValidString(s) {
 		return Errorf(Invalid, field, "is not valid UTF-8")
@@ -70,8 +73,15 @@ func CheckName(field, s string) error {
 			return Errorf(Invalid, field, "contains the control character U+%04X", r)
 		}
 	}
-	if strings.TrimSpace(Key(s)) == "" {
+	if len(s) > MaxName {
+		return Errorf(Invalid, field, "has more than %d bytes", MaxName)
+	}
+	key := Key(s)
+	if strings.TrimSpace(key) == "" {
 		return Errorf(Invalid, field, "must not be empty")
+	}
+	if len(key) > MaxName {
+		return Errorf(Invalid, field, "has more than %d bytes", MaxName)
 	}
 	return nil
 }

@@ -78,22 +78,22 @@ func (r *Rule) Validate() error {
 	return nil
 }
 
-// Match returns what the rule gives for a group's name, compared without case. Each placeholder takes the shortest text that
+// Match returns what the rule gives for a group's name, compared by keys. Each placeholder takes the shortest text that
 // is not empty, and the last one the rest: chat-{team}-{channel} takes chat-eng-back-end apart as eng and back-end.
 func (r *Rule) Match(name string) (Target, bool) {
 	names := placeholder.FindAllStringSubmatch(r.Pattern, -1)
 	literals := placeholder.Split(r.Pattern, -1)
 	var b strings.Builder
-	b.WriteString("(?is)^" + regexp.QuoteMeta(literals[0]))
+	b.WriteString("(?s)^" + regexp.QuoteMeta(Key(literals[0])))
 	for i, literal := range literals[1:] {
 		if i == len(names)-1 {
 			b.WriteString("(.+)")
 		} else {
 			b.WriteString("(.+?)")
 		}
-		b.WriteString(regexp.QuoteMeta(literal))
+		b.WriteString(regexp.QuoteMeta(Key(literal)))
 	}
-	found := regexp.MustCompile(b.String() + "$").FindStringSubmatch(name)
+	found := regexp.MustCompile(b.String() + "$").FindStringSubmatch(Key(name))
 	if found == nil {
 		return Target{}, false
 	}

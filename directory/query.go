@@ -102,7 +102,7 @@ func indexed(c Cond) bool {
 		return false
 	}
 	switch eq.Field.Column {
-	case ID, UserName, ExternalID, DisplayName, Members, MemberOf:
+	case ID, UserName, ExternalID, DisplayName, Members:
 		return true
 	}
 	return false

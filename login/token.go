@@ -4,7 +4,6 @@ package login
 
 import (
 	"context"
-	"crypto/subtle"
 	"errors"
 	"strings"
 
@@ -47,6 +46,7 @@ func Connection(ctx context.Context, db *store.DB, authorization string) (direct
 	if secret == "" || len(secret) > maxToken {
 		return directory.Actor{}, &Refused{Reason: "no token"}
 	}
+	// Only hashes are compared, by an index: how long that takes says nothing of a token.
 	hash := provision.HashToken(secret)
 	var (
 		t    directory.Token
@@ -61,9 +61,6 @@ func Connection(ctx context.Context, db *store.DB, authorization string) (direct
 	}
 	if err != nil {
 		return directory.Actor{}, err
-	}
-	if subtle.ConstantTimeCompare([]byte(hash), []byte(t.Hash)) != 1 {
-		return directory.Actor{}, &Refused{Reason: "unknown token"}
 	}
 	actor := directory.Actor{Name: "scim", Connection: conn.Row, ConnName: conn.Name, Token: t.ID}
 	reason := ""

@@ -60,6 +60,23 @@ func (c *change) manager(account directory.Row) (*directory.Identity, error) {
 	return &identities[0], nil
 }
 
+// holdPerson holds the identities that are bound to an account, then the account, and returns all as they are now.
+func (c *change) holdPerson(account directory.Row) (a directory.Account, identities []directory.Identity, err error) {
+	if identities, err = c.IdentitiesOf(account); err != nil {
+		return a, nil, err
+	}
+	for _, i := range identities {
+		if _, _, err := c.HoldIdentity(i.Connection, i.ID); err != nil && !is(err, directory.NotFound) {
+			return a, nil, err
+		}
+	}
+	if a, err = c.HoldAccount(account); err != nil {
+		return a, nil, err
+	}
+	identities, err = c.IdentitiesOf(account)
+	return a, identities, err
+}
+
 // RemoveAccount removes an account with all that is its own, and its identities: nothing of the person remains but the events.
 // With force it does so while an IdP still says that the person is active.
 //
@@ -75,15 +92,17 @@ func (s *Service) RemoveAccount(ctx context.Context, actor directory.Actor, name
 		if err != nil {
 			return err
 		}
+		for n := range identities {
+			if err := c.holdWithGroups(&identities[n]); err != nil {
+				return err
+			}
+		}
 		for _, i := range identities {
 			if i.Active && !force {
 				return directory.Errorf(directory.Conflict, "account", "%s is still active in its identity provider: deactivate it there, or use --force", a.Username)
 			}
 		}
 		for _, i := range identities {
-			if _, _, err := c.HoldIdentity(i.Connection, i.ID); err != nil {
-				return err
-			}
 			if err := c.removeIdentity(&i); err != nil {
 				return err
 			}

@@ -136,7 +136,7 @@ func (c *change) allowOne(conn *directory.Connection, a directory.Account, match
 		return adoption, nil
 	}
 	if found {
-		return adoption, c.bind(i, a.Row, "identity.adopt")
+		return adoption, c.bind(i, a.Row, "identity.adopt", directory.Changes{})
 	}
 	added, err := c.AddAdoption(conn.Row, a.Row, string(match), key)
 	if err != nil || !added {
@@ -176,7 +176,7 @@ func (s *Service) BindIdentity(ctx context.Context, actor directory.Actor, id di
 		if err != nil {
 			return err
 		}
-		return c.bind(i, a.Row, "identity.bind")
+		return c.bind(i, a.Row, "identity.bind", directory.Changes{})
 	})
 }
 
@@ -192,6 +192,7 @@ func (s *Service) RebindIdentity(ctx context.Context, actor directory.Actor, id 
 		if i.Account == a.Row {
 			return directory.Errorf(directory.Conflict, "identity", "it is bound to %s already", a.Username)
 		}
+		changes := directory.Changes{}
 		if i.Account != 0 {
 			old := *i
 			i.Account, i.Manages = 0, false
@@ -199,11 +200,11 @@ func (s *Service) RebindIdentity(ctx context.Context, actor directory.Actor, id 
 			if err := c.PutIdentity(i); err != nil {
 				return err
 			}
-			if err := c.leaveAccount(&old, directory.Changes{}); err != nil {
+			if err := c.leaveAccount(&old, changes); err != nil {
 				return err
 			}
 		}
-		return c.bind(i, a.Row, "identity.rebind")
+		return c.bind(i, a.Row, "identity.rebind", changes)
 	})
 }
 
@@ -219,13 +220,14 @@ func (s *Service) UnbindIdentity(ctx context.Context, actor directory.Actor, id 
 		if err != nil {
 			return err
 		}
+		managed := i.Manages
 		i.Account, i.Manages = 0, false
 		i.Version++
 		if err := c.PutIdentity(i); err != nil {
 			return err
 		}
 		a := before
-		if !a.Active && !a.Suspended { // the IdP had deactivated it: it stays so
+		if managed && !a.Active { // the IdP had deactivated it: it stays so
 			a.Suspended = true
 		}
 		changes := directory.Changes{"account": [2]any{string(a.ID), nil}}
@@ -256,7 +258,7 @@ func (s *Service) changeBinding(ctx context.Context, actor directory.Actor, id d
 }
 
 // bind binds an unbound identity to an account and lets it manage the account unless another does.
-func (c *change) bind(i *directory.Identity, account directory.Row, action string) error {
+func (c *change) bind(i *directory.Identity, account directory.Row, action string, changes directory.Changes) error {
 	manager, err := c.manager(account)
 	if err != nil {
 		return err
@@ -266,7 +268,7 @@ func (c *change) bind(i *directory.Identity, account directory.Row, action strin
 	if err := c.PutIdentity(i); err != nil {
 		return err
 	}
-	changes := directory.Changes{"manages": i.Manages}
+	changes["manages"] = i.Manages
 	if i.Manages {
 		if err := c.project(nil, i, changes); err != nil {
 			return err

@@ -123,11 +123,7 @@ func (c *change) ownerOf(conn *directory.Connection, i *directory.Identity) (dir
 
 // takeOver makes room for i as the identity that manages an existing account.
 func (c *change) takeOver(account directory.Row, i *directory.Identity, changes directory.Changes) error {
-	a, err := c.HoldAccount(account)
-	if err != nil {
-		return err
-	}
-	others, err := c.IdentitiesOf(account)
+	a, others, err := c.holdPerson(account)
 	if err != nil {
 		return err
 	}
@@ -153,25 +149,35 @@ func (c *change) newAccount(conn *directory.Connection, i *directory.Identity, c
 	if a.Email == "" {
 		a.Email = directory.Unmailable(a.ID)
 	}
-	holder, err := c.EmailHolder(a.Email)
-	if err != nil {
-		return err
-	}
-	if holder != 0 {
-		return &dispute{emailConflict(i, a.Email, holder)}
-	}
 	i.Profile.Project(&a)
 	a.Settle(i)
-	if a.Username, err = c.freeUsername(conn.ExpandUsername(i)); err != nil {
+	if err := c.addAccount(conn, i, &a); err != nil {
 		return err
 	}
 	changes["account"] = [2]any{nil, string(a.ID)}
 	changes["account.username"] = [2]any{nil, a.Username}
-	if err := c.AddAccount(&a); err != nil {
-		return err
-	}
 	i.Account = a.Row
 	return nil
+}
+
+// addAccount gives a the username that it can have and stores it. Others may take that name, or the e-mail, between the look
+// and the insert; then it looks again.
+func (c *change) addAccount(conn *directory.Connection, i *directory.Identity, a *directory.Account) error {
+	for {
+		holder, err := c.EmailHolder(a.Email)
+		if err != nil {
+			return err
+		}
+		if holder != 0 {
+			return &dispute{emailConflict(i, a.Email, holder)}
+		}
+		if a.Username, err = c.freeUsername(conn.ExpandUsername(i), 0); err != nil {
+			return err
+		}
+		if err := c.AddAccount(a); !is(err, directory.Conflict) {
+			return err
+		}
+	}
 }
 
 func emailConflict(i *directory.Identity, email string, holder directory.Row) directory.OpenConflict {
@@ -233,7 +239,7 @@ func (c *change) rename(before, after *directory.Identity, was, a *directory.Acc
 	if wanted == a.Username || before != nil && wanted == conn.ExpandUsername(before) {
 		return nil
 	}
-	a.Username, err = c.freeUsername(wanted)
+	a.Username, err = c.freeUsername(wanted, a.Row)
 	return err
 }
 
@@ -310,8 +316,8 @@ func places(reasons []directory.Reason) (names []string) {
 	return names
 }
 
-// freeUsername returns wanted, or wanted with the next free number behind it.
-func (c *change) freeUsername(wanted string) (string, error) {
+// freeUsername returns wanted, or wanted with the next free number behind it. What the account has itself is free to it.
+func (c *change) freeUsername(wanted string, account directory.Row) (string, error) {
 	if err := c.ReleaseUsername(wanted, c.Now().Add(-directory.UsernameHold).UnixMilli()); err != nil {
 		return "", err
 	}
@@ -322,25 +328,29 @@ func (c *change) freeUsername(wanted string) (string, error) {
 		suffix := fmt.Sprint(n)
 		return wanted[:min(len(wanted), directory.MaxUsername-len(suffix))] + suffix
 	}
+	taken := func(n int) (bool, error) {
+		holder, err := c.UsernameHolder(numbered(n))
+		return holder != 0 && holder != account, err
+	}
 	// Double until one is free, then halve: a name that thousands share costs a few look-ups.
 	low, high := 0, 1
 	for {
-		taken, err := c.UsernameTaken(numbered(high))
+		yes, err := taken(high)
 		if err != nil {
 			return "", err
 		}
-		if !taken {
+		if !yes {
 			break
 		}
 		low, high = high, high*2
 	}
 	for high-low > 1 {
 		middle := (low + high) / 2
-		taken, err := c.UsernameTaken(numbered(middle))
+		yes, err := taken(middle)
 		if err != nil {
 			return "", err
 		}
-		if taken {
+		if yes {
 			low = middle
 		} else {
 			high = middle

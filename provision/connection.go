@@ -40,13 +40,15 @@ func (s *Service) ConfigureConnection(ctx context.Context, actor directory.Actor
 		before := *conn
 		for key, value := range set {
 			now[key] = value
-			if value == "" {
+			if value == "" && before.Setting(key) != "" { // an unknown key has none, and stays to be refused
 				delete(now, key)
 			}
 		}
 		conn.Set = now
 		for key := range set {
-			changes.Set(key, before.Setting(key), conn.Setting(key))
+			if before.Set[key] != now[key] {
+				changes[key] = [2]any{before.Setting(key), conn.Setting(key)}
+			}
 		}
 	})
 }
@@ -90,6 +92,9 @@ func (s *Service) changeConnection(ctx context.Context, actor directory.Actor, n
 // Errors: NotFound; Conflict while it manages active accounts.
 func (s *Service) RemoveConnection(ctx context.Context, actor directory.Actor, name string) error {
 	return s.update(ctx, actor, func(c *change) error {
+		if err := c.HoldNesting(); err != nil {
+			return err
+		}
 		conn, err := c.Connection(name)
 		if err != nil {
 			return err
@@ -117,6 +122,9 @@ func (s *Service) RemoveConnection(ctx context.Context, actor directory.Actor, n
 				break
 			}
 			for _, i := range identities {
+				if err := c.holdWithGroups(&i); err != nil {
+					return err
+				}
 				if err := c.removeIdentity(&i); err != nil {
 					return err
 				}

@@ -32,6 +32,9 @@ func (s *Service) CreateGroup(ctx context.Context, actor directory.Actor, edit d
 		if _, err := c.HoldConnection(g.Connection); err != nil { // links and rules for the name come before or after, not meanwhile
 			return err
 		}
+		if err := c.holdNested(m.children...); err != nil {
+			return err
+		}
 		if err := c.AddGroup(&g); err != nil {
 			return err
 		}
@@ -66,7 +69,7 @@ func (s *Service) UpdateGroup(ctx context.Context, actor directory.Actor, id dir
 		if err != nil {
 			return err
 		}
-		if g, err = c.holdForEdit(id, edit); err != nil {
+		if g, err = c.holdForEdit(id, edit, m); err != nil {
 			return err
 		}
 		if ifMatch != 0 && ifMatch != g.Version {
@@ -91,20 +94,43 @@ func (s *Service) UpdateGroup(ctx context.Context, actor directory.Actor, id dir
 }
 
 // holdForEdit holds a group, and before it the connection if the group is to have another name: links and rules for the name come
-// before or after, not meanwhile.
-func (c *change) holdForEdit(id directory.GroupID, edit directory.GroupEdit) (directory.Group, error) {
-	if edit.DisplayName != nil {
-		g, err := c.Group(c.actor.Connection, id)
-		if err != nil {
+// before or after, not meanwhile. If groups enter or leave it, all that are nested in it and in them are held with it: whoever
+// joins one of these comes before or after, too.
+func (c *change) holdForEdit(id directory.GroupID, edit directory.GroupEdit, m *members) (g directory.Group, err error) {
+	renames := func() bool { return edit.DisplayName != nil && g.DisplayName != *edit.DisplayName }
+	named := false
+	if edit.DisplayName != nil || m.nested {
+		if g, err = c.Group(c.actor.Connection, id); err != nil {
 			return g, err
 		}
-		if g.DisplayName != *edit.DisplayName {
+		if named = renames(); named {
 			if _, err := c.HoldConnection(g.Connection); err != nil {
 				return g, err
 			}
 		}
+		if m.nested {
+			if err := c.holdNested(append(m.children, g.Row)...); err != nil {
+				return g, err
+			}
+		}
 	}
-	return c.HoldGroup(c.actor.Connection, id)
+	if g, err = c.HoldGroup(c.actor.Connection, id); err != nil || named || !renames() {
+		return g, err
+	}
+	_, err = c.HoldConnection(g.Connection) // somebody renamed it since we looked; this late, two may wait for each other
+	return g, err
+}
+
+// holdNested holds groups and all that are nested in them, in their order. The order of nesting must be held.
+func (c *change) holdNested(groups ...directory.Row) error {
+	if len(groups) == 0 {
+		return nil
+	}
+	below, err := c.Below(groups)
+	if err != nil {
+		return err
+	}
+	return c.HoldGroups(below)
 }
 
 func (c *change) putGroup(before, g *directory.Group, m *members) error {
@@ -158,25 +184,24 @@ func (s *Service) RemoveGroup(ctx context.Context, actor directory.Actor, id dir
 		if err := c.HoldNesting(); err != nil {
 			return err
 		}
-		g, err := c.HoldGroup(actor.Connection, id)
+		g, err := c.Group(actor.Connection, id)
 		if err != nil {
+			return err
+		}
+		parents, err := c.ParentsOf(g.Row)
+		if err != nil {
+			return err
+		}
+		if err := c.holdNested(append(parents, g.Row)...); err != nil {
+			return err
+		}
+		if g, err = c.HoldGroup(actor.Connection, id); err != nil {
 			return err
 		}
 		if ifMatch != 0 && ifMatch != g.Version {
 			return stale(g.Version)
 		}
-		below, err := c.Below([]directory.Row{g.Row})
-		if err != nil {
-			return err
-		}
-		if err := c.HoldGroups(below); err != nil {
-			return err
-		}
 		links, err := c.LinksAbove([]directory.Row{g.Row})
-		if err != nil {
-			return err
-		}
-		parents, err := c.ParentsOf(g.Row)
 		if err != nil {
 			return err
 		}

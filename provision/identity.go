@@ -1,7 +1,9 @@
 package provision
 
 import (
+	"cmp"
 	"context"
+	"errors"
 
 	"github.com/rollcall-id/rollcall/directory"
 	"github.com/rollcall-id/rollcall/store"
@@ -32,17 +34,26 @@ func (s *Service) CreateIdentity(ctx context.Context, actor directory.Actor, edi
 		}
 		if len(claimants) == 0 {
 			made = fresh
-			return c.apply(nil, &made)
+			err := c.apply(nil, &made)
+			if _, disputed := errors.AsType[*dispute](err); !disputed {
+				return err
+			}
+			// Who has the e-mail may be this very identity, made by the same request a moment ago.
+			again, err2 := c.Claimants(actor.Connection, fresh.ExternalID, fresh.UserName)
+			if err2 != nil || len(again) == 0 {
+				return cmp.Or(err2, err)
+			}
+			claimants = again
 		}
 		before, err := c.samePerson(claimants, &fresh)
 		if err != nil {
 			return err
 		}
-		if _, _, err := c.HoldIdentity(before.Connection, before.ID); err != nil {
+		if err := c.holdWithGroups(&before); err != nil {
 			return err
 		}
-		if before, err = c.Identity(before.Connection, before.ID); err != nil {
-			return err
+		if before.Active {
+			return directory.Errorf(directory.Conflict, "userName", "%q is taken", fresh.UserName)
 		}
 		made = before
 		made.UserName, made.ExternalID, made.Active = fresh.UserName, fresh.ExternalID, fresh.Active
@@ -98,6 +109,11 @@ func (s *Service) UpdateIdentity(ctx context.Context, actor directory.Actor, id 
 		return before, nil
 	}
 	err := s.update(ctx, actor, func(c *change) error {
+		if after.Active && !before.Active {
+			if err := c.holdGroupsOf(before.Row); err != nil {
+				return err
+			}
+		}
 		_, version, err := c.HoldIdentity(actor.Connection, id)
 		if err != nil {
 			return err
@@ -140,19 +156,40 @@ func stale(version int64) error {
 // Errors: NotFound; Stale.
 func (s *Service) RemoveIdentity(ctx context.Context, actor directory.Actor, id directory.IdentityID, ifMatch int64) error {
 	return s.update(ctx, actor, func(c *change) error {
-		_, version, err := c.HoldIdentity(actor.Connection, id)
-		if err != nil {
-			return err
-		}
-		if ifMatch != 0 && ifMatch != version {
-			return stale(version)
-		}
 		i, err := c.Identity(actor.Connection, id)
 		if err != nil {
 			return err
 		}
+		if err := c.holdWithGroups(&i); err != nil {
+			return err
+		}
+		if ifMatch != 0 && ifMatch != i.Version {
+			return stale(i.Version)
+		}
 		return c.removeIdentity(&i)
 	})
+}
+
+// holdGroupsOf holds the groups that an identity is in. They come before the identity.
+func (c *change) holdGroupsOf(identity directory.Row) error {
+	groups, err := c.GroupsWith(identity)
+	if err != nil || len(groups) == 0 {
+		return err
+	}
+	return c.HoldGroups(groups)
+}
+
+// holdWithGroups holds the groups that an identity is in, then the identity, and reads it again.
+func (c *change) holdWithGroups(i *directory.Identity) error {
+	if err := c.holdGroupsOf(i.Row); err != nil {
+		return err
+	}
+	if _, _, err := c.HoldIdentity(i.Connection, i.ID); err != nil {
+		return err
+	}
+	now, err := c.Identity(i.Connection, i.ID)
+	*i = now
+	return err
 }
 
 func (c *change) removeIdentity(i *directory.Identity) error {

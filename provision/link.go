@@ -2,7 +2,6 @@ package provision
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/rollcall-id/rollcall/directory"
@@ -129,11 +128,14 @@ func (s *Service) CreateLink(ctx context.Context, actor directory.Actor, connect
 		} else if known {
 			return directory.Errorf(directory.Conflict, "link", "there is such a link already")
 		}
-		changes := directory.Changes{}
-		if err := c.addLink(&l, changes); err != nil {
+		if err := c.addLink(&l); err != nil {
 			return err
 		}
-		return c.settleLinks([]directory.Row{l.Row}, changes)
+		changes := directory.Changes{}
+		if err := c.settleLinks([]directory.Row{l.Row}, changes); err != nil {
+			return err
+		}
+		return c.linkEvent(&l, changes)
 	})
 	return l, err
 }
@@ -159,11 +161,12 @@ func (c *change) linked(l *directory.Link) (bool, error) {
 	return false, err
 }
 
-func (c *change) addLink(l *directory.Link, changes directory.Changes) error {
+func (c *change) addLink(l *directory.Link) error {
 	l.ID, l.Created = directory.NewID[directory.LinkID](c.Now()), c.Now()
-	if err := c.AddLink(l); err != nil {
-		return err
-	}
+	return c.AddLink(l)
+}
+
+func (c *change) linkEvent(l *directory.Link, changes directory.Changes) error {
 	changes["group"], changes["team"], changes["channel"], changes["role"] = l.Name, l.TeamName, l.ChannelName, l.Role.String()
 	return c.event("link.create", string(l.ID), changes)
 }
@@ -229,7 +232,7 @@ func (s *Service) CreateRule(ctx context.Context, actor directory.Actor, connect
 		}
 		changes := directory.Changes{"pattern": r.Pattern, "team": r.Team, "channel": r.Channel}
 		t := directory.Task{Kind: directory.ApplyRule, Subject: r.Row, Created: c.Now()}
-		finished, err := c.stepRule(&t, rulesAtOnce)
+		finished, err := c.stepRule(&t, rulesAtOnce, changes)
 		if err != nil {
 			return err
 		}
@@ -245,7 +248,10 @@ func (s *Service) CreateRule(ctx context.Context, actor directory.Actor, connect
 }
 
 // stepRule applies the rule that t is about to up to size further groups.
-func (c *change) stepRule(t *directory.Task, size int) (finished bool, err error) {
+func (c *change) stepRule(t *directory.Task, size int, changes directory.Changes) (finished bool, err error) {
+	if err := c.HoldNesting(); err != nil {
+		return false, err
+	}
 	rules, err := c.Rules(0)
 	if err != nil {
 		return false, err
@@ -254,22 +260,23 @@ func (c *change) stepRule(t *directory.Task, size int) (finished bool, err error
 		if r.Row != t.Subject {
 			continue
 		}
+		if _, err := c.HoldConnection(r.Connection); err != nil {
+			return false, err
+		}
 		groups, err := c.GroupsIn(r.Connection, t.Cursor, size)
 		if err != nil {
 			return false, err
 		}
+		var links []directory.Row
 		for _, g := range groups {
-			changes := directory.Changes{}
-			links, err := c.applyRule(&r, &g, changes)
+			made, err := c.applyRule(&r, &g, changes)
 			if err != nil {
 				return false, err
 			}
-			if err := c.settleLinks(links, changes); err != nil {
-				return false, err
-			}
+			links = append(links, made...)
 			t.Cursor, t.Done = g.Row, t.Done+1
 		}
-		return len(groups) < size, nil
+		return len(groups) < size, c.settleLinks(links, changes)
 	}
 	return true, nil
 }
@@ -309,8 +316,8 @@ func (c *change) applyRule(r *directory.Rule, g *directory.Group, changes direct
 	if err != nil && r.Make {
 		l.Team, l.Channel, err = c.makeTarget(target)
 	}
-	if e, ok := errors.AsType[*directory.Error](err); ok && (e.Kind == directory.NotFound || e.Kind == directory.Invalid) {
-		changes["rule_passed_over"] = fmt.Sprintf("%s: %s", r.Pattern, e.Msg)
+	if is(err, directory.NotFound) || is(err, directory.Invalid) {
+		changes["rule_passed_over"] = fmt.Sprintf("%s: %s", r.Pattern, err)
 		return nil, nil
 	}
 	if err != nil {
@@ -319,16 +326,23 @@ func (c *change) applyRule(r *directory.Rule, g *directory.Group, changes direct
 	if known, err := c.linked(&l); err != nil || known {
 		return nil, err
 	}
-	err = c.addLink(&l, directory.Changes{"rule": r.Pattern})
-	return []directory.Row{l.Row}, err
+	if err := c.addLink(&l); err != nil {
+		return nil, err
+	}
+	return []directory.Row{l.Row}, c.linkEvent(&l, directory.Changes{"rule": r.Pattern})
 }
 
-// makeTarget makes what is missing of a rule's target: a team by invitation, a private channel.
+// makeTarget makes what is missing of a rule's target: a team by invitation, a private channel. What somebody else makes between
+// the look and the insert is there at the second look.
 func (c *change) makeTarget(target directory.Target) (team, channel directory.Row, err error) {
 	t, err := c.Team(target.Team)
 	if err != nil {
 		t = directory.Team{Name: target.Team, DisplayName: target.Team, Type: directory.Invite}
-		if err := c.createTeam(&t); err != nil {
+		err := c.createTeam(&t)
+		if is(err, directory.Conflict) {
+			t, err = c.Team(target.Team)
+		}
+		if err != nil {
 			return 0, 0, err
 		}
 	}
@@ -339,7 +353,9 @@ func (c *change) makeTarget(target directory.Target) (team, channel directory.Ro
 		return t.Row, ch.Row, nil
 	}
 	ch := directory.Channel{Team: t.Row, Name: target.Channel, DisplayName: target.Channel, Type: directory.Private}
-	err = c.createChannel(&ch, t.Name)
+	if err = c.createChannel(&ch, t.Name); is(err, directory.Conflict) {
+		ch, err = c.Channel(t.Row, target.Channel)
+	}
 	return t.Row, ch.Row, err
 }
 
@@ -363,6 +379,12 @@ func (s *Service) RemoveRule(ctx context.Context, actor directory.Actor, id dire
 	return s.update(ctx, actor, func(c *change) error {
 		r, err := c.Rule(id)
 		if err != nil {
+			return err
+		}
+		if err := c.HoldNesting(); err != nil {
+			return err
+		}
+		if _, err := c.HoldConnection(r.Connection); err != nil {
 			return err
 		}
 		made, err := c.LinksBy(r.Row)

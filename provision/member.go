@@ -2,6 +2,7 @@ package provision
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/rollcall-id/rollcall/directory"
 	"github.com/rollcall-id/rollcall/store"
@@ -9,7 +10,9 @@ import (
 
 // members is an edit of a group's members under way: what its values name, and what came of it.
 type members struct {
-	steps []memberStep
+	steps    []memberStep
+	children []directory.Row // the groups that are named
+	nested   bool            // groups are members, or may cease to be
 
 	added, removed, strays int
 	identities             []directory.Row // that were added or removed
@@ -34,11 +37,13 @@ func (m *members) note(changes directory.Changes) {
 	}
 }
 
+// maxStray is how many bytes are kept of a value that names nobody.
+const maxStray = 256
+
 // resolve looks up what the values of edits name. If groups may be concerned it holds the order of nesting, which comes before
 // any group.
 func (c *change) resolve(edits []directory.MemberEdit) (*members, error) {
 	m := &members{}
-	nested := false
 	for i := 0; i < len(edits); i++ {
 		step := memberStep{MemberEdit: edits[i]}
 		if step.Op == directory.ClearMembers {
@@ -52,10 +57,14 @@ func (c *change) resolve(edits []directory.MemberEdit) (*members, error) {
 		if step.Resolved, err = c.Resolve(c.actor.Connection, step.Values); err != nil {
 			return nil, err
 		}
-		nested = nested || step.replace || len(step.Groups) > 0
+		for n, v := range step.Strays {
+			step.Strays[n] = strings.ToValidUTF8(v[:min(len(v), maxStray)], "")
+		}
+		m.nested = m.nested || step.replace || len(step.Groups) > 0
+		m.children = append(m.children, step.Groups...)
 		m.steps = append(m.steps, step)
 	}
-	if nested {
+	if m.nested {
 		return m, c.HoldNesting()
 	}
 	return m, nil
@@ -63,6 +72,9 @@ func (c *change) resolve(edits []directory.MemberEdit) (*members, error) {
 
 // editMembers applies the steps to the group's rows. Errors: Invalid when the group would contain itself.
 func (c *change) editMembers(g *directory.Group, m *members) error {
+	if err := c.holdNamed(m); err != nil {
+		return err
+	}
 	for _, step := range m.steps {
 		var err error
 		switch {
@@ -80,6 +92,19 @@ func (c *change) editMembers(g *directory.Group, m *members) error {
 		}
 	}
 	return nil
+}
+
+// holdNamed holds the identities that the steps name, so that they are not bound elsewhere or removed meanwhile. Where there are
+// very many it leaves them: nobody's deactivation shall wait for the whole of a large group.
+func (c *change) holdNamed(m *members) error {
+	var named []directory.Row
+	for _, step := range m.steps {
+		named = append(named, step.Identities...)
+	}
+	if len(named) == 0 || len(named) > atOnce {
+		return nil
+	}
+	return c.HoldIdentities(named)
 }
 
 func (c *change) addMembers(g *directory.Group, m *members, step *memberStep) error {

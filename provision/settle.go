@@ -2,7 +2,6 @@ package provision
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/rollcall-id/rollcall/directory"
@@ -150,7 +149,7 @@ func (s *Service) FinishTasks(ctx context.Context, progress func(done int64)) er
 func (s *Service) piece(ctx context.Context, size int) (done int64, more bool, err error) {
 	err = s.update(ctx, directory.Actor{Name: "rollcall"}, func(c *change) error {
 		t, err := c.HoldTask()
-		if e, ok := errors.AsType[*directory.Error](err); ok && e.Kind == directory.NotFound {
+		if is(err, directory.NotFound) {
 			more = false
 			return nil
 		}
@@ -176,7 +175,7 @@ func (c *change) step(t *directory.Task, size int) (finished bool, err error) {
 	changes := directory.Changes{} // what a task did is counted in the event of the change that left it
 	switch t.Kind {
 	case directory.ApplyRule:
-		return c.stepRule(t, size)
+		return c.stepRule(t, size, changes)
 	case directory.SettleAll:
 		all, err := c.Accounts(t.Cursor, size)
 		if err != nil || len(all) == 0 {

@@ -49,11 +49,11 @@ func (d *Door) readBody(r *request, limit int64, collapse func(in string, v any)
 		return nil, e
 	}
 	if err != nil {
-		return nil, schema.Errorf("invalidSyntax", "the body is not valid JSON: %s", syntax(err))
+		return nil, schema.Errorf(schema.InvalidSyntax, "the body is not valid JSON: %s", syntax(err))
 	}
 	body, ok := v.(map[string]any)
 	if !ok {
-		return nil, schema.Errorf("invalidSyntax", "the body must be a JSON object")
+		return nil, schema.Errorf(schema.InvalidSyntax, "the body must be a JSON object")
 	}
 	return body, nil
 }
@@ -78,7 +78,7 @@ func syntax(err error) string {
 // decode reads one value. in is the name of the member of an object that it stands in, lower case.
 func decode(dec *jsontext.Decoder, in string, depth int, collapse func(string, any) any) (any, error) {
 	if depth > maxDepth {
-		return nil, schema.Errorf("invalidSyntax", "the body nests deeper than %d", maxDepth)
+		return nil, schema.Errorf(schema.InvalidSyntax, "the body nests deeper than %d", maxDepth)
 	}
 	token, err := dec.ReadToken()
 	if err != nil {

@@ -45,6 +45,9 @@ func (d *Door) writeError(w http.ResponseWriter, r *http.Request, err error) {
 	} else if e, ok := errors.AsType[*directory.Error](err); ok {
 		known := statuses[e.Kind]
 		status, scimType, detail = known.status, known.scimType, e.Error()
+		if e.Kind == directory.Unavailable || e.Kind == directory.Full {
+			web.RecordOf(r.Context()).Cause = err // the administrator's to mend
+		}
 		if e.Kind == directory.Unavailable {
 			w.Header().Set("Retry-After", "1")
 		}
@@ -53,7 +56,7 @@ func (d *Door) writeError(w http.ResponseWriter, r *http.Request, err error) {
 	} else {
 		web.RecordOf(r.Context()).Cause = err
 	}
-	if status == http.StatusUnauthorized {
+	if status == http.StatusUnauthorized { // RFC 6750, section 3.
 		w.Header().Set("WWW-Authenticate", `Bearer realm="rollcall"`)
 	}
 	b := []byte(`{"schemas":["urn:ietf:params:scim:api:messages:2.0:Error"],"status":"` + strconv.Itoa(status) + `"`)

@@ -15,6 +15,9 @@ const (
 	largeGroups = 4
 )
 
+// createGroup answers a POST.
+//
+// RFC 7644, section 3.3.
 func (d *Door) createGroup(r *request) (*answer, error) {
 	edit, err := d.groupBody(r)
 	if err != nil {
@@ -39,6 +42,9 @@ func (d *Door) groupBody(r *request) (directory.GroupEdit, error) {
 	return patch.ReplaceGroup(body, d.group)
 }
 
+// getGroup answers a GET.
+//
+// RFC 7644, section 3.4.1.
 func (d *Door) getGroup(r *request) (*answer, error) {
 	var g directory.Group
 	err := d.DB.View(r.Context(), func(tx *store.Tx) (err error) {
@@ -54,6 +60,9 @@ func (d *Door) getGroup(r *request) (*answer, error) {
 	return d.groupAnswer(r, http.StatusOK, &g)
 }
 
+// replaceGroup answers a PUT.
+//
+// RFC 7644, section 3.5.1.
 func (d *Door) replaceGroup(r *request) (*answer, error) {
 	edit, err := d.groupBody(r)
 	if err != nil {
@@ -62,8 +71,10 @@ func (d *Door) replaceGroup(r *request) (*answer, error) {
 	return d.updateGroup(r, edit)
 }
 
-// patchGroup answers without a body when the group is large and the client named no attributes: nobody wants 100,000 members
-// back for one.
+// patchGroup answers a PATCH: without a body when the group is large and the client named no attributes, since nobody wants
+// 100,000 members back for one.
+//
+// RFC 7644, section 3.5.2.
 func (d *Door) patchGroup(r *request) (*answer, error) {
 	body, err := d.readBody(r, maxGroupBody, collapseMembers)
 	if err != nil {
@@ -84,15 +95,15 @@ func (d *Door) patchGroup(r *request) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	var page []directory.Member
+	large := false
 	err = d.DB.View(r.Context(), func(tx *store.Tx) (err error) {
-		page, err = tx.Members(g.Row, directory.Member{}, memberPage+1)
+		large, err = tx.MoreMembers(g.Row, memberPage)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	if len(page) > memberPage {
+	if large {
 		return &answer{status: http.StatusNoContent, version: g.Version}, nil
 	}
 	return d.groupAnswer(r, http.StatusOK, &g)
@@ -106,6 +117,9 @@ func (d *Door) updateGroup(r *request, edit directory.GroupEdit) (*answer, error
 	return d.groupAnswer(r, http.StatusOK, &g)
 }
 
+// deleteGroup answers a DELETE.
+//
+// RFC 7644, section 3.6.
 func (d *Door) deleteGroup(r *request) (*answer, error) {
 	err := d.Provision.RemoveGroup(r.Context(), r.actor, directory.GroupID(r.id), r.ifMatch)
 	return &answer{status: http.StatusNoContent}, err

@@ -22,7 +22,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rollcall-id/rollcall/directory"
 	"github.com/rollcall-id/rollcall/provision"
 	"github.com/rollcall-id/rollcall/scim"
 	"github.com/rollcall-id/rollcall/store"
@@ -30,7 +29,37 @@ import (
 	"github.com/rollcall-id/rollcall/web"
 )
 
-// from is a door for a client with another token, or, where an address is given, behind a trusted proxy.
+// eachConfig is each for tests that also reach for the database beside the store.
+func eachConfig(t *testing.T, f func(d *door, c store.Config)) {
+	storetest.EachConfig(t, func(t *testing.T, c store.Config) {
+		quiet := slog.New(slog.DiscardHandler)
+		d := &door{t: t, db: storetest.Open(t, c)}
+		d.s = provision.New(d.db, nil, quiet)
+		if _, err := d.s.CreateConnection(t.Context(), admin, "okta", "okta", nil); err != nil {
+			t.Fatal(err)
+		}
+		d.token = d.newToken()
+		d.serve(&scim.Door{DB: d.db, Provision: d.s, Log: quiet})
+		f(d, c)
+	})
+}
+
+// beside opens the database behind the back of the store.
+func beside(t *testing.T, c store.Config) *sql.DB {
+	t.Helper()
+	driver, source := "sqlite3", "file:"+filepath.Join(c.Data, "rollcall.db")+"?_busy_timeout=5000&_txlock=immediate"
+	if c.URL != "" {
+		driver, source = "pgx", c.URL
+	}
+	db, err := sql.Open(driver, source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	return db
+}
+
+// from is a client with a token of its own and, unless it is empty, an address that a trusted proxy tells.
 func (d *door) from(token, address string) func(method, path, body string) (*http.Response, string, error) {
 	return func(method, path, body string) (*http.Response, string, error) {
 		req, err := http.NewRequestWithContext(d.t.Context(), method, d.url+path, strings.NewReader(body))
@@ -134,7 +163,7 @@ func (d *door) idOf(userName string) string {
 
 func TestFilters_that_look_at_too_much_are_ended(t *testing.T) {
 	each(t, func(t *testing.T, d *door) {
-		const people, addresses, terms = 400, 1000, 64
+		const people, addresses, terms = 200, 1000, 64
 		var emails, filter []string
 		for i := range addresses {
 			emails = append(emails, fmt.Sprintf(`{"value":"a-rather-long-address-%04d@x.test","type":"t%d"}`, i, i))
@@ -296,17 +325,15 @@ func TestDoor_hides_a_panic(t *testing.T) {
 }
 
 func TestDoor_hides_an_error_that_nobody_expects(t *testing.T) {
-	storetest.EachConfig(t, func(t *testing.T, c store.Config) {
-		log := new(journal)
-		d := &door{t: t, db: storetest.Open(t, c)}
-		d.s = provision.New(d.db, nil, slog.New(slog.DiscardHandler))
-		if _, err := d.s.CreateConnection(t.Context(), admin, "okta", "okta", nil); err != nil {
-			t.Fatal(err)
-		}
-		d.token = d.newToken()
+	eachConfig(t, func(d *door, c store.Config) {
+		t, log := d.t, new(journal)
 		d.serve(&scim.Door{DB: d.db, Provision: d.s, Log: slog.New(slog.NewTextHandler(log, nil))})
 		id := d.must(201, "POST", "/Users", `{"userName":"ann@x.test"}`)["id"].(string)
-		damage(t, c, "drop table stray", "drop table member", "drop table event")
+		for _, table := range []string{"stray", "member", "event"} {
+			if _, err := beside(t, c).ExecContext(t.Context(), "drop table "+table); err != nil {
+				t.Fatal(err)
+			}
+		}
 		for _, r := range [][3]string{
 			{"GET", "/Users/" + id, ""},
 			{"GET", "/Users", ""},
@@ -329,120 +356,116 @@ func TestDoor_hides_an_error_that_nobody_expects(t *testing.T) {
 	})
 }
 
-// damage changes a database behind the back of the store, as nobody should.
-func damage(t *testing.T, c store.Config, statements ...string) {
-	t.Helper()
-	driver, source := "sqlite3", "file:"+filepath.Join(c.Data, "rollcall.db")+"?_busy_timeout=5000"
-	if c.URL != "" {
-		driver, source = "pgx", c.URL
-	}
-	db, err := sql.Open(driver, source)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = db.Close() }()
-	for _, statement := range statements {
-		if _, err := db.ExecContext(t.Context(), statement); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
+// The one whose client goes away has a statement that takes long, so that it is running when the client goes.
 func TestDoor_a_client_that_goes_away_takes_nobody_with_it(t *testing.T) {
-	each(t, func(t *testing.T, d *door) {
-		for round, after := range []time.Duration{-time.Millisecond, 0, time.Millisecond, 3 * time.Millisecond, 6 * time.Millisecond, 12 * time.Millisecond} {
-			name := func(i int) string { return fmt.Sprintf("r%d-%02d@x.test", round, i) }
-			ctx, cancel := context.WithCancel(t.Context())
-			statuses := d.together(32, func(i int) (context.Context, string) {
-				if i == 16 {
-					return ctx, name(i)
-				}
-				return t.Context(), name(i)
-			}, func(letGo func()) {
-				if after < 0 { // while it waits for its turn
-					cancel()
-					time.Sleep(20 * time.Millisecond)
-					letGo()
-					return
-				}
-				letGo()
-				time.Sleep(after)
+	eachConfig(t, func(d *door, c store.Config) {
+		members := `{"value":"0"}`
+		for i := range 20_000 {
+			members += fmt.Sprintf(`,{"value":"%d"}`, i)
+		}
+		for round, after := range []time.Duration{-1, 0, 2, 4, 6, 8, 12, 16, 24, 32} {
+			ctx, cancel := context.WithCancel(d.t.Context())
+			letGo := d.hold(c)
+			commits, updates := d.db.Batches()
+			wait := d.create(ctx, round, fmt.Sprintf(`{"displayName":"Long %d","members":[%s]}`, round, members))
+			if after < 0 { // while all wait for the database
 				cancel()
-			})
-			for i, status := range statuses {
-				list := d.must(200, "GET", "/Users?filter=userName%20eq%20%22"+name(i)+"%22", "")
-				switch there := list["totalResults"] == 1.0; {
-				case i == 16 && status == 0: // its client does not know, and it is there or not
-				case status != 201 || !there:
-					t.Errorf("round %d: %s was answered %d, and is it there? %v", round, name(i), status, there)
-				}
-				if a, _ := d.account(name(i)); i != 16 && !a.Active {
-					t.Errorf("round %d: %s has no active account", round, name(i))
-				}
+				time.Sleep(20 * time.Millisecond)
 			}
-			if round == 0 && statuses[16] != 0 {
-				t.Errorf("the one whose client went away was answered %d", statuses[16])
+			letGo()
+			time.Sleep(max(after, 0) * time.Millisecond)
+			cancel()
+			d.created(round, wait())
+			if c1, u1 := d.db.Batches(); c.URL == "" && u1-updates <= c1-commits {
+				d.t.Errorf("round %d: %d changes in %d commits: they shared none", round, u1-updates, c1-commits)
 			}
 		}
 	})
 }
 
-// account is the account that a new User of that name has.
-func (d *door) account(userName string) (a directory.Account, err error) {
-	err = d.db.View(d.t.Context(), func(tx *store.Tx) (err error) {
-		local, _, _ := strings.Cut(userName, "@")
-		a, err = tx.FindAccount(local)
-		return err
-	})
-	return a, err
-}
-
-// together sends n POSTs that come while the database is held, so that they make one batch where there are batches, and
-// returns their statuses, zero for none. As soon as all have come, then is called with what lets the database go.
-func (d *door) together(n int, request func(i int) (context.Context, string), then func(letGo func())) []int {
+// hold keeps every change waiting until it is let go: on SQLite it has the turn to write.
+func (d *door) hold(c store.Config) (letGo func()) {
 	d.t.Helper()
-	held, free := make(chan struct{}), make(chan struct{})
-	reached := sync.OnceFunc(func() { close(held) })
-	var all sync.WaitGroup
-	all.Go(func() {
-		err := d.db.Update(d.t.Context(), func(tx *store.Tx) error {
-			c, err := tx.Connection("okta")
-			if err == nil {
-				_, err = tx.HoldConnection(c.Row)
+	if c.URL == "" {
+		held, free, done := make(chan struct{}), make(chan struct{}), make(chan error)
+		go func() {
+			done <- d.db.Update(d.t.Context(), func(*store.Tx) error { close(held); <-free; return nil })
+		}()
+		<-held
+		return func() {
+			close(free)
+			if err := <-done; err != nil {
+				d.t.Error(err)
 			}
-			reached()
-			<-free
-			return err
-		})
-		if err != nil {
+		}
+	}
+	tx, err := beside(d.t, c).BeginTx(d.t.Context(), nil)
+	if err == nil {
+		_, err = tx.ExecContext(d.t.Context(), "lock table identity, grp in share row exclusive mode")
+	}
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return func() {
+		if err := tx.Rollback(); err != nil {
 			d.t.Error(err)
 		}
+	}
+}
+
+func userName(round, i int) string { return fmt.Sprintf("r%d-%02d@x.test", round, i) }
+
+// create sends 31 new Users at once and, under ctx, a long Group, and gives them time to come as far as they can. wait returns
+// the statuses of the Users.
+func (d *door) create(ctx context.Context, round int, long string) (wait func() []int) {
+	d.t.Helper()
+	statuses := make([]int, 31)
+	var all sync.WaitGroup
+	send := func(ctx context.Context, path, body string) (int, error) {
+		req, err := http.NewRequestWithContext(ctx, "POST", d.url+path, strings.NewReader(body))
+		if err != nil {
+			return 0, err
+		}
+		req.Header.Set("Authorization", "Bearer "+d.token)
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			return 0, err
+		}
+		_, err = io.Copy(io.Discard, res.Body)
+		return res.StatusCode, errors.Join(err, res.Body.Close())
+	}
+	all.Go(func() {
+		if status, err := send(ctx, "/Groups?excludedAttributes=members", long); err == nil && status != 201 {
+			d.t.Errorf("round %d: the long one was answered %d", round, status)
+		}
 	})
-	<-held
-	statuses := make([]int, n)
-	for i := range n {
+	for i := range statuses {
 		all.Go(func() {
-			ctx, name := request(i)
-			req, err := http.NewRequestWithContext(ctx, "POST", d.url+"/Users", strings.NewReader(`{"userName":"`+name+`"}`))
+			time.Sleep(time.Duration(i*10) * time.Millisecond) // so that the long one comes in their midst
+			status, err := send(d.t.Context(), "/Users", `{"userName":"`+userName(round, i)+`"}`)
 			if err != nil {
-				d.t.Error(err)
-				return
+				d.t.Errorf("%s: %v", userName(round, i), err)
 			}
-			req.Header.Set("Authorization", "Bearer "+d.token)
-			res, err := http.DefaultClient.Do(req)
-			if err != nil {
-				if ctx.Err() == nil {
-					d.t.Errorf("%s: %v", name, err)
-				}
-				return
-			}
-			_, _ = io.Copy(io.Discard, res.Body)
-			_ = res.Body.Close()
-			statuses[i] = res.StatusCode
+			statuses[i] = status
 		})
 	}
-	time.Sleep(300 * time.Millisecond) // until all wait for the database
-	then(sync.OnceFunc(func() { close(free) }))
-	all.Wait()
-	return statuses
+	time.Sleep(500 * time.Millisecond)
+	return func() []int { all.Wait(); return statuses }
+}
+
+// created asserts that everybody was told 201 and is there, with an active account.
+func (d *door) created(round int, statuses []int) {
+	d.t.Helper()
+	for i, status := range statuses {
+		name := userName(round, i)
+		if status != 201 {
+			d.t.Errorf("%s was answered %d", name, status)
+			continue
+		}
+		d.idOf(name)
+		local, _, _ := strings.Cut(name, "@")
+		if a, _ := d.places(local); !a.Active {
+			d.t.Errorf("%s has no active account", name)
+		}
+	}
 }

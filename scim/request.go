@@ -72,10 +72,10 @@ func (r *request) parseQuery() error {
 		name, value, _ := strings.Cut(pair, "=")
 		name, err := url.QueryUnescape(name)
 		if err != nil {
-			return schema.Errorf("invalidSyntax", "the query is not well encoded")
+			return schema.Errorf(schema.InvalidSyntax, "the query is not well encoded")
 		}
 		if value, err = url.QueryUnescape(value); err != nil {
-			return schema.Errorf("invalidSyntax", "the query is not well encoded")
+			return schema.Errorf(schema.InvalidSyntax, "the query is not well encoded")
 		}
 		if _, seen := r.params[strings.ToLower(name)]; !seen {
 			r.params[strings.ToLower(name)] = value
@@ -127,7 +127,7 @@ func searchParams(body map[string]any) (map[string]string, error) {
 			continue
 		}
 		if !ok && v != nil {
-			return nil, schema.Errorf("invalidSyntax", "%s has the wrong type", name)
+			return nil, schema.Errorf(schema.InvalidSyntax, "%s has the wrong type", name)
 		}
 	}
 	return params, nil

@@ -2,6 +2,7 @@ package scim
 
 import (
 	"bytes"
+	"maps"
 	"net/http"
 	"strconv"
 
@@ -14,6 +15,9 @@ import (
 	"github.com/rollcall-id/rollcall/store"
 )
 
+// createUser answers a POST.
+//
+// RFC 7644, section 3.3.
 func (d *Door) createUser(r *request) (*answer, error) {
 	body, err := d.readBody(r, maxBody, nil)
 	if err != nil {
@@ -36,14 +40,16 @@ func (d *Door) createUser(r *request) (*answer, error) {
 // content is the edit that makes doc what the identity says. It is the only text that derives an identity's fields from a
 // document.
 func (d *Door) content(doc map[string]any) provision.Edit {
-	return func(i *directory.Identity) (err error) {
+	return func(i *directory.Identity) error {
+		document, err := json.Marshal(doc, json.Deterministic(true))
+		if err != nil || bytes.Equal(document, i.Document) {
+			return err
+		}
+		i.Document = document
 		i.UserName, _ = doc["userName"].(string)
 		i.ExternalID, _ = doc["externalId"].(string)
 		i.Active, _ = doc["active"].(bool)
 		i.Profile = profile(doc)
-		if i.Document, err = json.Marshal(doc, json.Deterministic(true)); err != nil {
-			return err
-		}
 		i.Search, err = json.Marshal(d.user.Search(doc, directory.Key), json.Deterministic(true))
 		return err
 	}
@@ -71,13 +77,17 @@ func profile(doc map[string]any) directory.Profile {
 	return p
 }
 
+// getUser answers a GET.
+//
+// RFC 7644, section 3.4.1.
 func (d *Door) getUser(r *request) (*answer, error) {
 	var (
 		i      directory.Identity
 		groups map[directory.Row][]directory.Containment
 	)
 	err := d.DB.View(r.Context(), func(tx *store.Tx) (err error) {
-		if i, err = tx.Identity(r.actor.Connection, directory.IdentityID(r.id)); err != nil {
+		i, err = tx.Identity(r.actor.Connection, directory.IdentityID(r.id))
+		if err != nil || r.unchanged(i.Version) || !r.projection.Wants("groups") {
 			return err
 		}
 		groups, err = tx.GroupsOf(i.Row)
@@ -92,6 +102,9 @@ func (d *Door) getUser(r *request) (*answer, error) {
 	return d.renderUser(r, http.StatusOK, &i, groups[i.Row])
 }
 
+// replaceUser answers a PUT.
+//
+// RFC 7644, section 3.5.1.
 func (d *Door) replaceUser(r *request) (*answer, error) {
 	body, err := d.readBody(r, maxBody, nil)
 	if err != nil {
@@ -102,15 +115,19 @@ func (d *Door) replaceUser(r *request) (*answer, error) {
 		return nil, err
 	}
 	_, said := doc["active"]
-	edit := d.content(doc)
 	return d.updateUser(r, func(i *directory.Identity) error {
-		if !said {
-			doc["active"] = i.Active // absent means unchanged
+		if said {
+			return d.content(doc)(i)
 		}
-		return edit(i)
+		kept := maps.Clone(doc)
+		kept["active"] = i.Active // absent means unchanged
+		return d.content(kept)(i)
 	})
 }
 
+// patchUser answers a PATCH.
+//
+// RFC 7644, section 3.5.2.
 func (d *Door) patchUser(r *request) (*answer, error) {
 	body, err := d.readBody(r, maxBody, nil)
 	if err != nil {
@@ -141,6 +158,9 @@ func (d *Door) updateUser(r *request, edit provision.Edit) (*answer, error) {
 	return d.userAnswer(r, http.StatusOK, &i)
 }
 
+// deleteUser answers a DELETE.
+//
+// RFC 7644, section 3.6.
 func (d *Door) deleteUser(r *request) (*answer, error) {
 	err := d.Provision.RemoveIdentity(r.Context(), r.actor, directory.IdentityID(r.id), r.ifMatch)
 	return &answer{status: http.StatusNoContent}, err

@@ -73,22 +73,32 @@ func (tx *Tx) Accounts(after directory.Row, limit int) (all []directory.Account,
 	return all, err
 }
 
-// AddAccount stores a new account and sets its row. Username and e-mail must have been found free in this transaction.
+// AddAccount stores a new account and sets its row. Errors: Conflict when username or e-mail is taken, also where that was
+// done since they were found free; then whoever has them is there to be seen.
 func (tx *Tx) AddAccount(a *directory.Account) error {
-	_, err := tx.add(&a.Row, `insert into account (id, username, username_key, email, email_key, first_name, last_name, nickname, position,
+	ok, err := tx.add(&a.Row, `insert into account (id, username, username_key, email, email_key, first_name, last_name, nickname, position,
 		locale, suspended, active, created, modified, closed)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) returning row_id`,
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) on conflict do nothing returning_row`,
 		string(a.ID), a.Username, directory.Key(a.Username), a.Email, null(directory.Key(a.Email)), a.FirstName, a.LastName, a.Nickname,
 		a.Position, a.Locale, a.Suspended, a.Active, ms(a.Created), ms(a.Modified), null(ms(a.Closed)))
-	return err
+	return taken("username", a.Username, ok, err)
 }
 
 // PutAccount stores an account that is there.
 func (tx *Tx) PutAccount(a *directory.Account) error {
-	_, err := tx.exec(`update account set username = $2, username_key = $3, email = $4, email_key = $5, first_name = $6, last_name = $7,
-		nickname = $8, position = $9, locale = $10, suspended = $11, active = $12, modified = $13, closed = $14 where row_id = $1`,
-		int64(a.Row), a.Username, directory.Key(a.Username), a.Email, null(directory.Key(a.Email)), a.FirstName, a.LastName,
-		a.Nickname, a.Position, a.Locale, a.Suspended, a.Active, ms(a.Modified), null(ms(a.Closed)))
+	args := []any{
+		int64(a.Row), a.FirstName, a.LastName, a.Nickname, a.Position, a.Locale, a.Suspended, a.Active, ms(a.Modified), null(ms(a.Closed)),
+		a.Username, a.Email,
+	}
+	// See PutIdentity.
+	n, err := tx.exec(`update account set first_name = $2, last_name = $3, nickname = $4, position = $5, locale = $6, suspended = $7,
+		active = $8, modified = $9, closed = $10 where row_id = $1 and username = $11 and email = $12`, args...)
+	if err != nil || n == 1 {
+		return err
+	}
+	_, err = tx.exec(`update account set first_name = $2, last_name = $3, nickname = $4, position = $5, locale = $6, suspended = $7,
+		active = $8, modified = $9, closed = $10, username = $11, email = $12, username_key = $13, email_key = $14 where row_id = $1`,
+		append(args, directory.Key(a.Username), null(directory.Key(a.Email)))...)
 	return err
 }
 
@@ -99,10 +109,11 @@ func (tx *Tx) ReleaseUsername(username string, before int64) error {
 	return err
 }
 
-// UsernameTaken reports whether an account has the username.
-func (tx *Tx) UsernameTaken(username string) (bool, error) {
+// UsernameHolder returns the account that has the username, and zero when none has.
+func (tx *Tx) UsernameHolder(username string) (directory.Row, error) {
 	var row int64
-	return tx.get(`select row_id from account where username_key = $1`, []any{directory.Key(username)}, &row)
+	_, err := tx.get(`select row_id from account where username_key = $1`, []any{directory.Key(username)}, &row)
+	return directory.Row(row), err
 }
 
 // EmailHolder returns the account that has the e-mail, and zero when none has.

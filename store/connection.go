@@ -63,7 +63,7 @@ func (tx *Tx) Connections() (all []directory.Connection, err error) {
 // AddConnection stores a new connection and sets its row. Errors: Conflict when the name is taken.
 func (tx *Tx) AddConnection(c *directory.Connection) error {
 	ok, err := tx.add(&c.Row, `insert into connection (id, name, preset, enabled, settings, created)
-		values ($1, $2, $3, $4, $5, $6) on conflict do nothing returning row_id`,
+		values ($1, $2, $3, $4, $5, $6) on conflict do nothing returning_row`,
 		string(c.ID), c.Name, c.Preset, c.Enabled, settingsJSON(c.Set), ms(c.Created))
 	return taken("connection", c.Name, ok, err)
 }
@@ -145,7 +145,7 @@ func (tx *Tx) Tokens(connection directory.Row) (all []directory.Token, err error
 
 // AddToken stores a new token and sets its row.
 func (tx *Tx) AddToken(t *directory.Token) error {
-	_, err := tx.add(&t.Row, `insert into token (id, connection, hash, created, expires) values ($1, $2, $3, $4, $5) returning row_id`,
+	_, err := tx.add(&t.Row, `insert into token (id, connection, hash, created, expires) values ($1, $2, $3, $4, $5) returning_row`,
 		string(t.ID), int64(t.Connection), t.Hash, ms(t.Created), null(ms(t.Expires)))
 	return err
 }
@@ -185,7 +185,7 @@ func taken(what, name string, added bool, err error) error {
 func (tx *Tx) AddAdoption(connection, account directory.Row, field, key string) (added bool, err error) {
 	var row directory.Row
 	return tx.add(&row, `insert into adoption (connection, account, field, key, created) values ($1, $2, $3, $4, $5)
-		on conflict do nothing returning row_id`, int64(connection), int64(account), field, key, tx.now)
+		on conflict do nothing returning_row`, int64(connection), int64(account), field, key, tx.now)
 }
 
 // Adoption returns the account that an identity of the connection may adopt, and zero when there is none.

@@ -19,34 +19,38 @@ func TestDialect_rewrites_macros_and_placeholders(t *testing.T) {
 	tests := []struct{ name, query, sqlite, postgres string }{
 		{
 			"placeholders keep their numbers", "select $2, $1, $10",
-			"select ?2, ?1, ?10", "select $2, $1, $10",
+			"select +?2, +?1, +?10", "select $2, $1, $10",
 		},
 		{
 			"rows", "delete from m where x in rows($2)",
-			"delete from m where x in (select value from json_each(?2))",
+			"delete from m where x in (select value from json_each(+?2))",
 			"delete from m where x in (select jsonb_array_elements_text(cast($2 as jsonb))::bigint)",
 		},
 		{
 			"texts", "select 1 from m where x not in texts($11)",
-			"select 1 from m where x not in (select value from json_each(?11))",
+			"select 1 from m where x not in (select value from json_each(+?11))",
 			"select 1 from m where x not in (select jsonb_array_elements_text(cast($11 as jsonb)))",
 		},
 		{
 			"texts_table", "insert into m select value from texts_table($1)",
-			"insert into m select value from json_each(?1)",
+			"insert into m select value from json_each(+?1)",
 			"insert into m select value from jsonb_array_elements_text(cast($1 as jsonb)) as texts_table (value)",
 		},
 		{
 			"for_update", "select 1 from m where x = $1\n\tfor_update",
-			"select 1 from m where x = ?1", "select 1 from m where x = $1 for no key update",
+			"select 1 from m where x = +?1", "select 1 from m where x = $1 for no key update",
+		},
+		{
+			"returning_row", "insert into m values ($1) on conflict do nothing returning_row",
+			"insert into m values (+?1) on conflict do nothing", "insert into m values ($1) on conflict do nothing returning row_id",
 		},
 		{
 			"literals stay", "select '$1 rows($2) for_update', 'it''s $3', $1",
-			"select '$1 rows($2) for_update', 'it''s $3', ?1", "select '$1 rows($2) for_update', 'it''s $3', $1",
+			"select '$1 rows($2) for_update', 'it''s $3', +?1", "select '$1 rows($2) for_update', 'it''s $3', $1",
 		},
 		{
 			"words that only look like macros stay", "select arrows, rows (1), my_rows($1)",
-			"select arrows, rows (1), my_rows(?1)", "select arrows, rows (1), my_rows($1)",
+			"select arrows, rows (1), my_rows(+?1)", "select arrows, rows (1), my_rows($1)",
 		},
 	}
 	for _, test := range tests {
@@ -190,9 +194,9 @@ func TestDiagnose_SQLite(t *testing.T) {
 
 func TestDiagnose_Postgres(t *testing.T) {
 	for code, want := range map[string]string{
-		"40001": "lost race", "40P01": "lost race", "23505": "value taken", "53100": "disk full", "53300": "out of reach",
+		"40001": "lost race", "40P01": "lost race", "23503": "lost race", "23505": "value taken", "53100": "disk full", "53300": "out of reach",
 		"57P01": "out of reach", "57014": "out of reach", "55P03": "out of reach", "08006": "out of reach", "58030": "out of reach",
-		"23503": "mistake", "42601": "mistake", "22P02": "mistake",
+		"42601": "mistake", "22P02": "mistake",
 	} {
 		if got := store.PostgresTrouble(errors.Join(&pgconn.PgError{Code: code})); got != want {
 			t.Errorf("%s is %s, want %s", code, got, want)

@@ -46,7 +46,7 @@ func (tx *Tx) Events(objects []string, limit int) (all []directory.Event, err er
 // AddConflict stores a conflict and sets its row; added is false when it was known.
 func (tx *Tx) AddConflict(c *directory.OpenConflict) (added bool, err error) {
 	return tx.add(&c.Row, `insert into conflict (id, connection, field, value, value_key, external_id, account, detail, created)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict do nothing returning row_id`, string(c.ID), int64(c.Connection), c.Field, c.Value,
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict do nothing returning_row`, string(c.ID), int64(c.Connection), c.Field, c.Value,
 		directory.Key(c.Value), c.ExternalID, null(int64(c.Account)), c.Detail, ms(c.Created))
 }
 

@@ -70,20 +70,31 @@ func (tx *Tx) GroupsIn(connection, after directory.Row, limit int) ([]directory.
 // AddGroup stores a new group and sets its row. Errors: Conflict when displayName or externalId is taken.
 func (tx *Tx) AddGroup(g *directory.Group) error {
 	ok, err := tx.add(&g.Row, `insert into grp (id, connection, version, created, modified, display_name, name_key, external_id)
-		values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing returning row_id`,
+		values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing returning_row`,
 		string(g.ID), int64(g.Connection), g.Version, ms(g.Created), ms(g.Modified), g.DisplayName, directory.Key(g.DisplayName), null(g.ExternalID))
-	return taken("displayName", g.DisplayName, ok, err)
+	if err != nil || ok {
+		return err
+	}
+	return tx.groupTaken(g)
+}
+
+// groupTaken is the Conflict of a group with one that has its name or its externalId, and nil when none has.
+func (tx *Tx) groupTaken(g *directory.Group) error {
+	var named bool
+	found, err := tx.get(`select name_key = $3 from grp where connection = $1 and row_id <> $2 and (name_key = $3 or external_id = $4)
+		order by 1 desc limit 1`, []any{int64(g.Connection), int64(g.Row), directory.Key(g.DisplayName), null(g.ExternalID)}, &named)
+	if named {
+		return taken("displayName", g.DisplayName, !found, err)
+	}
+	return taken("externalId", g.ExternalID, !found, err)
 }
 
 // PutGroup stores a group that is there. Errors: Conflict when displayName or externalId is taken by another.
 func (tx *Tx) PutGroup(g *directory.Group) error {
-	var other int64
-	found, err := tx.get(`select row_id from grp where connection = $1 and row_id <> $2 and (name_key = $3 or external_id = $4) limit 1`,
-		[]any{int64(g.Connection), int64(g.Row), directory.Key(g.DisplayName), null(g.ExternalID)}, &other)
-	if err := taken("displayName", g.DisplayName, !found, err); err != nil {
+	if err := tx.groupTaken(g); err != nil {
 		return err
 	}
-	_, err = tx.exec(`update grp set version = $2, modified = $3, display_name = $4, name_key = $5, external_id = $6 where row_id = $1`,
+	_, err := tx.exec(`update grp set version = $2, modified = $3, display_name = $4, name_key = $5, external_id = $6 where row_id = $1`,
 		int64(g.Row), g.Version, ms(g.Modified), g.DisplayName, directory.Key(g.DisplayName), null(g.ExternalID))
 	return err
 }
@@ -126,6 +137,13 @@ func (tx *Tx) Members(group directory.Row, after directory.Member, limit int) (a
 	}
 	return all, tx.each(`select n.child, g.id, g.display_name from nesting n join grp g on g.row_id = n.child
 		where n.parent = $1 and n.child > $2 order by n.child limit $3`, []any{int64(group), int64(after.Row), int64(limit - len(all))}, collect(true))
+}
+
+// MoreMembers reports whether a group has more than n members.
+func (tx *Tx) MoreMembers(group directory.Row, n int) (bool, error) {
+	var one int64
+	return tx.get(`select 1 from member where grp = $1 union all select 1 from nesting where parent = $1 limit 1 offset $2`,
+		[]any{int64(group), int64(n)}, &one)
 }
 
 // CountMembers returns how many members a group has, nested groups counted as one each.
@@ -198,6 +216,9 @@ func unfound(values []string, found map[string]bool) (rest []string) {
 }
 
 func texts(values []string) string {
+	if len(values) == 0 {
+		return "[]" // nil would be null, which is no list
+	}
 	b, _ := json.Marshal(values) // strings always marshal
 	return string(b)
 }
@@ -277,7 +298,7 @@ func (tx *Tx) KeepStrays(group directory.Row, values []string) error {
 	return err
 }
 
-// HoldNesting keeps others from changing which group is in which until the end.
+// HoldNesting keeps others from changing which group is in which until the end. It comes before every other hold.
 func (tx *Tx) HoldNesting() error {
 	_, err := tx.get(`select name from lock where name = 'nesting' for_update`, nil, new(string))
 	return err

@@ -73,6 +73,12 @@ func (tx *Tx) HoldIdentity(connection directory.Row, id directory.IdentityID) (r
 	return row, version, nil
 }
 
+// HoldIdentities keeps others from changing, binding or removing the identities until the end.
+func (tx *Tx) HoldIdentities(rows []directory.Row) error {
+	_, err := tx.rowsOf(`select row_id from identity where row_id in rows($1) order by row_id for_update`, list(rows))
+	return err
+}
+
 // Claimants returns the identities of the connection that have the externalId (unless it is empty) or the userName.
 func (tx *Tx) Claimants(connection directory.Row, externalID, userName string) ([]directory.Identity, error) {
 	// Two look-ups and not one with `or`, which would not use both indexes.
@@ -100,7 +106,7 @@ func (tx *Tx) AddIdentity(i *directory.Identity) error {
 	profile, _ := json.Marshal(i.Profile) // strings always marshal
 	ok, err := tx.add(&i.Row, `insert into identity (id, connection, account, manages, version, created, modified, active, inactive_since,
 		user_name, user_name_key, external_id, subject, profile, search, document)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) on conflict do nothing returning row_id`,
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) on conflict do nothing returning_row`,
 		string(i.ID), int64(i.Connection), null(int64(i.Account)), i.Manages, i.Version, ms(i.Created), ms(i.Modified), i.Active,
 		null(ms(i.InactiveSince)), i.UserName, directory.Key(i.UserName), null(i.ExternalID), null(i.Subject), string(profile),
 		string(i.Search), string(i.Document))
@@ -110,10 +116,20 @@ func (tx *Tx) AddIdentity(i *directory.Identity) error {
 // PutIdentity stores an identity that is there. UserName and externalId must have been found free in this transaction.
 func (tx *Tx) PutIdentity(i *directory.Identity) error {
 	profile, _ := json.Marshal(i.Profile)
-	_, err := tx.exec(`update identity set account = $2, manages = $3, version = $4, modified = $5, active = $6, inactive_since = $7,
-		user_name = $8, user_name_key = $9, external_id = $10, subject = $11, profile = $12, search = $13, document = $14 where row_id = $1`,
-		int64(i.Row), null(int64(i.Account)), i.Manages, i.Version, ms(i.Modified), i.Active, null(ms(i.InactiveSince)), i.UserName,
-		directory.Key(i.UserName), null(i.ExternalID), null(i.Subject), string(profile), string(i.Search), string(i.Document))
+	args := []any{
+		int64(i.Row), i.Version, ms(i.Modified), i.Active, null(ms(i.InactiveSince)), string(profile), string(i.Search), string(i.Document),
+		i.UserName, null(i.ExternalID), null(i.Subject), null(int64(i.Account)), i.Manages,
+	}
+	// Columns that have an index are left alone unless they change: SQLite would write every index entry again.
+	n, err := tx.exec(`update identity set version = $2, modified = $3, active = $4, inactive_since = $5, profile = $6, search = $7, document = $8
+		where row_id = $1 and user_name = $9 and external_id is not distinct from $10 and subject is not distinct from $11
+		and account is not distinct from $12 and manages = $13`, args...)
+	if err != nil || n == 1 {
+		return err
+	}
+	_, err = tx.exec(`update identity set version = $2, modified = $3, active = $4, inactive_since = $5, profile = $6, search = $7, document = $8,
+		user_name = $9, external_id = $10, subject = $11, account = $12, manages = $13, user_name_key = $14 where row_id = $1`,
+		append(args, directory.Key(i.UserName))...)
 	return err
 }
 
@@ -157,26 +173,39 @@ func (tx *Tx) TracesOf(a *directory.Account) (ids []string, err error) {
 
 // GroupsOf returns the groups that identities are in, by name.
 func (tx *Tx) GroupsOf(identities ...directory.Row) (map[directory.Row][]directory.Containment, error) {
-	all := make(map[directory.Row][]directory.Containment)
-	err := tx.each(`with recursive up (identity, grp, direct) as (
+	// Most are in groups that are in no group; the recursion makes temporary tables even for somebody in none.
+	all, nested, err := tx.containments(`select m.identity, g.id, g.display_name, 1, exists (select 1 from nesting n where n.child = g.row_id)
+		from member m join grp g on g.row_id = m.grp where m.identity in rows($1) order by g.name_key`, identities)
+	if err != nil || !nested {
+		return all, err
+	}
+	all, _, err = tx.containments(`with recursive up (identity, grp, direct) as (
 			select identity, grp, 1 from member where identity in rows($1)
 			union
 			select up.identity, n.parent, 0 from up join nesting n on n.child = up.grp)
-		select up.identity, g.id, g.display_name, max(up.direct) from up join grp g on g.row_id = up.grp
-		group by up.identity, g.row_id, g.id, g.display_name, g.name_key order by g.name_key`, []any{list(identities)}, func(scan func(...any) error) error {
+		select up.identity, g.id, g.display_name, max(up.direct), true from up join grp g on g.row_id = up.grp
+		group by up.identity, g.row_id, g.id, g.display_name, g.name_key order by g.name_key`, identities)
+	return all, err
+}
+
+func (tx *Tx) containments(query string, identities []directory.Row) (all map[directory.Row][]directory.Containment, nested bool, err error) {
+	all = make(map[directory.Row][]directory.Containment)
+	err = tx.each(query, []any{list(identities)}, func(scan func(...any) error) error {
 		var (
 			identity directory.Row
 			c        directory.Containment
 			direct   int64
+			inGroup  bool
 		)
-		if err := scan((*int64)(&identity), (*string)(&c.ID), &c.DisplayName, &direct); err != nil {
+		if err := scan((*int64)(&identity), (*string)(&c.ID), &c.DisplayName, &direct, &inGroup); err != nil {
 			return err
 		}
 		c.Direct = direct == 1
+		nested = nested || inGroup
 		all[identity] = append(all[identity], c)
 		return nil
 	})
-	return all, err
+	return all, nested, err
 }
 
 // UnboundIdentities returns the identities of a connection that are bound to no account; an administrator made each so.

@@ -56,7 +56,7 @@ func (tx *Tx) Link(id directory.LinkID) (directory.Link, error) {
 // AddLink stores a new link and sets its row.
 func (tx *Tx) AddLink(l *directory.Link) error {
 	_, err := tx.add(&l.Row, `insert into link (id, connection, name, name_key, grp, team, channel, role, rule, created)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) returning row_id`, string(l.ID), int64(l.Connection), l.Name, directory.Key(l.Name),
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) returning_row`, string(l.ID), int64(l.Connection), l.Name, directory.Key(l.Name),
 		null(int64(l.Group)), int64(l.Team), int64(l.Channel), int64(l.Role), null(int64(l.Rule)), ms(l.Created))
 	return err
 }
@@ -113,7 +113,7 @@ func (tx *Tx) Rule(id directory.RuleID) (directory.Rule, error) {
 // AddRule stores a new rule and sets its row.
 func (tx *Tx) AddRule(r *directory.Rule) error {
 	_, err := tx.add(&r.Row, `insert into rule (id, connection, pattern, team, channel, role, make, created)
-		values ($1, $2, $3, $4, $5, $6, $7, $8) returning row_id`, string(r.ID), int64(r.Connection), r.Pattern, r.Team, r.Channel,
+		values ($1, $2, $3, $4, $5, $6, $7, $8) returning_row`, string(r.ID), int64(r.Connection), r.Pattern, r.Team, r.Channel,
 		int64(r.Role), r.Make, ms(r.Created))
 	return err
 }

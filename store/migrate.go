@@ -78,14 +78,14 @@ func (tx *Tx) migrate(version int, step string) error {
 		return err
 	}
 	if version == 1 {
-		if _, err := tx.exec("create table schema_version (version bigint primary key, applied bigint not null)"); err != nil {
+		if _, err := tx.exec("create table schema_version (version bigint primary key, applied bigint not null, keys text not null)"); err != nil {
 			return err
 		}
 	}
 	if err := tx.script(step); err != nil {
 		return err
 	}
-	_, err = tx.exec("insert into schema_version (version, applied) values ($1, $2)", int64(version), tx.now)
+	_, err = tx.exec("insert into schema_version (version, applied, keys) values ($1, $2, $3)", int64(version), tx.now, directory.KeyVersion)
 	return err
 }
 
@@ -97,11 +97,16 @@ func (tx *Tx) script(text string) error {
 	return tx.died(text, tx.d.script(tx.ctx, tx.conn, text))
 }
 
+// schemaVersion returns 0 for an empty database. Errors: Invalid when its names are compared by other rules than ours.
 func (tx *Tx) schemaVersion() (version int, err error) {
 	var tables int
 	if _, err := tx.get(tx.d.hasTable, []any{"schema_version"}, &tables); err != nil || tables == 0 {
 		return 0, err
 	}
-	_, err = tx.get("select coalesce(max(version), 0) from schema_version", nil, &version)
+	var keys string
+	_, err = tx.get("select version, keys from schema_version order by version desc limit 1", nil, &version, &keys)
+	if err == nil && version > 0 && keys != directory.KeyVersion {
+		err = directory.Errorf(directory.Invalid, "schema", "names in the database are compared by rules %s and this program has rules %s; use a program with those", keys, directory.KeyVersion)
+	}
 	return version, err
 }

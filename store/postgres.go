@@ -139,7 +139,11 @@ func (p *postgres) transaction(wait, run context.Context, level sql.IsolationLev
 		return err
 	}
 	done = true
-	return p.commit(conn, raw)
+	err = p.commit(conn, raw)
+	if err == nil && level == sql.LevelReadCommitted {
+		p.commits.Add(1)
+	}
+	return err
 }
 
 // lost lets fn run again where the connection ended before the commit, but not because time was up.
@@ -164,7 +168,6 @@ func closed(conn *sql.Conn) bool {
 func (p *postgres) commit(conn *sql.Conn, raw *sql.Tx) error {
 	err := raw.Commit()
 	if err == nil {
-		p.commits.Add(1)
 		return nil
 	}
 	f := p.d.diagnose(err)

@@ -19,6 +19,7 @@ func postgresDialect() *dialect {
 		texts:     "(select jsonb_array_elements_text(cast($ as jsonb)))",
 		textTable: "jsonb_array_elements_text(cast($ as jsonb)) as texts_table (value)",
 		forUpdate: " for no key update",
+		returning: " returning row_id",
 		hasTable:  "select count(*) from pg_catalog.pg_tables where schemaname = current_schema() and tablename = $1",
 		collate:   ` collate "C"`,
 
@@ -58,7 +59,7 @@ func diagnosePostgres(err error) *failure {
 		return &failure{mistake, err}
 	}
 	switch {
-	case e.Code == "40001", e.Code == "40P01":
+	case e.Code == "40001", e.Code == "40P01", e.Code == "23503": // the last: what a row refers to was removed meanwhile
 		return &failure{lostRace, err}
 	case e.Code == "23505":
 		return &failure{valueTaken, err}

@@ -57,13 +57,7 @@ func (tx *Tx) page(q directory.Query, from string, args []any, read func(pageOf 
 	return total, err
 }
 
-// compiler turns a condition into SQL. Of a dialect it uses
-//
-//	jsonText(doc, path)  the text or number at a path given as a parameter (see jsonPath), null where there is none
-//	jsonEach(doc, path)  a table function over the elements of the list there, with a column value
-//	jsonScalar(value)    a value of jsonEach that is no object, as text or number
-//	instr(a, b)          where b begins in a, 0 for nowhere
-//	collate              what makes the database compare texts by their bytes
+// compiler turns a condition into SQL, with what dialect says of JSON.
 type compiler struct {
 	d       *dialect
 	row     string // alias of the table asked
@@ -95,7 +89,7 @@ func (c *compiler) cond(x directory.Cond, doc string, element bool) (string, err
 		return c.all(x, " or ", doc, element)
 	case directory.Not:
 		s, err := c.cond(x.X, doc, element)
-		return "not " + s, err
+		return "not coalesce(" + s + ", false)", err
 	case directory.Element:
 		c.depth++
 		e := fmt.Sprintf("e%d", c.depth)
@@ -139,13 +133,9 @@ func (c *compiler) present(f directory.Field, doc string, element bool) (string,
 func (c *compiler) compare(x directory.Compare, doc string, element bool) (string, error) {
 	switch x.Field.Column {
 	case directory.Members:
-		identity, err := c.operator("x.id", x.Op, x.Value)
-		if err != nil {
-			return "", err
-		}
-		group, err := c.operator("x.id", x.Op, x.Value)
-		return c.row + ".row_id in (select m.grp from identity x join member m on m.identity = x.row_id where " + identity +
-			" union all select n.parent from grp x join nesting n on n.child = x.row_id where " + group + ")", err
+		id, err := c.operator("x.id", x.Op, x.Value)
+		return c.row + ".row_id in (select m.grp from identity x join member m on m.identity = x.row_id where " + id +
+			" union all select n.parent from grp x join nesting n on n.child = x.row_id where " + id + ")", err
 	case directory.MemberOf:
 		id, err := c.operator("x.id", x.Op, x.Value)
 		return c.row + ".row_id in (with recursive down (grp) as (select x.row_id from grp x where " + id +
@@ -174,7 +164,8 @@ func (c *compiler) field(f directory.Field, doc string, element bool) (string, e
 	return "", fmt.Errorf("column %d is unknown here", f.Column)
 }
 
-// operator compiles left op value. It is false, and not null, where left is null, so that `not` holds there.
+// operator compiles left op value. Where left is null it is null, which counts as false, also to not; coalesce here would hide
+// the column from its index.
 func (c *compiler) operator(left string, op directory.Op, value any) (string, error) {
 	text, isText := value.(string)
 	right := ""
@@ -191,25 +182,25 @@ func (c *compiler) operator(left string, op directory.Op, value any) (string, er
 		return "", fmt.Errorf("value %T cannot be compared", value)
 	}
 	if op == directory.Eq {
-		return "coalesce(" + left + " = " + right + ", false)", nil
+		return left + " = " + right, nil
 	}
 	order := map[directory.Op]string{directory.Gt: ">", directory.Ge: ">=", directory.Lt: "<", directory.Le: "<="}
 	if sign, ok := order[op]; ok {
 		if isText {
 			left += c.d.collate
 		}
-		return "coalesce(" + left + " " + sign + " " + right + ", false)", nil
+		return left + " " + sign + " " + right, nil
 	}
 	if !isText {
 		return "", fmt.Errorf("operator %d needs a text", op)
 	}
 	switch op {
 	case directory.Co:
-		return "coalesce(" + c.d.instr(left, right) + " > 0, false)", nil
+		return c.d.instr(left, right) + " > 0", nil
 	case directory.Sw:
-		return "coalesce(substr(" + left + ", 1, length(" + right + ")) = " + right + ", false)", nil
+		return "substr(" + left + ", 1, length(" + right + ")) = " + right, nil
 	case directory.Ew:
-		return "coalesce(length(" + left + ") >= length(" + right + ") and substr(" + left + ", length(" + left + ") - length(" + right + ") + 1) = " + right + ", false)", nil
+		return "(length(" + left + ") >= length(" + right + ") and substr(" + left + ", length(" + left + ") - length(" + right + ") + 1) = " + right + ")", nil
 	}
 	return "", fmt.Errorf("operator %d is unknown", op)
 }

@@ -1,6 +1,10 @@
 package store
 
-import "github.com/rollcall-id/rollcall/directory"
+import (
+	"slices"
+
+	"github.com/rollcall-id/rollcall/directory"
+)
 
 // desired is what the links want for the accounts in $1: from their groups upward to every ancestor, and from there to the
 // links. A link to a channel wants its team too, as a member.
@@ -73,9 +77,10 @@ func (tx *Tx) AccountsThrough(link, after directory.Row, limit int) ([]directory
 		int64(link), int64(after), int64(limit))
 }
 
-// AccountsOf returns the accounts of identities.
+// AccountsOf returns the accounts of identities and keeps others from binding these elsewhere until the end.
 func (tx *Tx) AccountsOf(identities []directory.Row) ([]directory.Row, error) {
-	return tx.rowsOf(`select distinct account from identity where row_id in rows($1) and account is not null order by account`, list(identities))
+	all, err := tx.rowsOf(`select coalesce(account, 0) from identity where row_id in rows($1) order by row_id for_update`, list(identities))
+	return slices.DeleteFunc(all, func(r directory.Row) bool { return r == 0 }), err
 }
 
 // AccountsIn returns up to limit accounts of the direct members of groups.

@@ -58,9 +58,16 @@ func (tx *Tx) rowsOf(query string, args ...any) (all []directory.Row, err error)
 	return all, err
 }
 
-// add runs an insert that ends in `returning row_id`; ok is false when `on conflict do nothing` did nothing.
+// add runs an insert of one row that ends in returning_row; ok is false when `on conflict do nothing` did nothing.
 func (tx *Tx) add(to *directory.Row, query string, args ...any) (ok bool, err error) {
-	return tx.get(query, args, (*int64)(to))
+	if tx.d.returning != "" {
+		return tx.get(query, args, (*int64)(to))
+	}
+	row, affected, err := tx.insert(query, args...)
+	if affected == 1 {
+		*to = directory.Row(row)
+	}
+	return affected == 1, err
 }
 
 // Now is the time of the transaction, the same throughout, in whole milliseconds.

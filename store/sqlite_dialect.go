@@ -11,8 +11,10 @@ import (
 
 func sqliteDialect() *dialect {
 	return &dialect{
-		name:      "sqlite",
-		mark:      "?", // ?1 is bound by its number; the driver binds $1 by the order of appearance
+		name: "sqlite",
+		// ?1 is bound by its number; the driver binds $1 by the order of appearance. The plus keeps SQLite from planning a
+		// statement anew whenever a value is bound that it compares with a column.
+		mark:      "+?",
 		rows:      "(select value from json_each($))",
 		texts:     "(select value from json_each($))",
 		textTable: "json_each($)",

@@ -4,7 +4,7 @@ import "github.com/rollcall-id/rollcall/directory"
 
 // AddTask stores a task and sets its row.
 func (tx *Tx) AddTask(t *directory.Task) error {
-	_, err := tx.add(&t.Row, `insert into task (kind, subject, grp, cursor, done, created) values ($1, $2, $3, $4, $5, $6) returning row_id`,
+	_, err := tx.add(&t.Row, `insert into task (kind, subject, grp, cursor, done, created) values ($1, $2, $3, $4, $5, $6) returning_row`,
 		int64(t.Kind), int64(t.Subject), int64(t.Group), int64(t.Cursor), t.Done, ms(t.Created))
 	return err
 }
@@ -12,8 +12,16 @@ func (tx *Tx) AddTask(t *directory.Task) error {
 // HoldTask returns the oldest task, held until the end. Errors: NotFound when there is none.
 func (tx *Tx) HoldTask() (t directory.Task, err error) {
 	var kind, created int64
-	ok, err := tx.get(`select row_id, kind, subject, grp, cursor, done, created from task order by row_id limit 1 for_update`, nil,
-		(*int64)(&t.Row), &kind, (*int64)(&t.Subject), (*int64)(&t.Group), (*int64)(&t.Cursor), &t.Done, &created)
+	get := func() (bool, error) {
+		return tx.get(`select row_id, kind, subject, grp, cursor, done, created from task order by row_id limit 1 for_update`, nil,
+			(*int64)(&t.Row), &kind, (*int64)(&t.Subject), (*int64)(&t.Group), (*int64)(&t.Cursor), &t.Done, &created)
+	}
+	ok, err := get()
+	for waiting := int64(1); err == nil && !ok && waiting > 0; { // the oldest may be done since it was found
+		if waiting, _, err = tx.Tasks(); err == nil && waiting > 0 {
+			ok, err = get()
+		}
+	}
 	if err != nil || !ok {
 		return t, notFound("task", "", err)
 	}

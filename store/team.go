@@ -43,7 +43,7 @@ func (tx *Tx) Teams() (all []directory.Team, err error) {
 // AddTeam stores a new team and sets its row. Errors: Conflict when the name is taken.
 func (tx *Tx) AddTeam(t *directory.Team) error {
 	ok, err := tx.add(&t.Row, `insert into team (id, name, display_name, type, created) values ($1, $2, $3, $4, $5)
-		on conflict do nothing returning row_id`, string(t.ID), t.Name, t.DisplayName, t.Type, ms(t.Created))
+		on conflict do nothing returning_row`, string(t.ID), t.Name, t.DisplayName, t.Type, ms(t.Created))
 	return taken("team", t.Name, ok, err)
 }
 
@@ -70,7 +70,7 @@ func (tx *Tx) Channels(team directory.Row) (all []directory.Channel, err error) 
 // AddChannel stores a new channel and sets its row. Errors: Conflict when the team has one of that name.
 func (tx *Tx) AddChannel(c *directory.Channel) error {
 	ok, err := tx.add(&c.Row, `insert into channel (id, team, name, display_name, type, is_default, created) values ($1, $2, $3, $4, $5, $6, $7)
-		on conflict do nothing returning row_id`, string(c.ID), int64(c.Team), c.Name, c.DisplayName, c.Type, c.Default, ms(c.Created))
+		on conflict do nothing returning_row`, string(c.ID), int64(c.Team), c.Name, c.DisplayName, c.Type, c.Default, ms(c.Created))
 	return taken("channel", c.Name, ok, err)
 }
 

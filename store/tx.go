@@ -53,6 +53,19 @@ func (tx *Tx) exec(query string, args ...any) (affected int64, err error) {
 	return affected, tx.died(query, err)
 }
 
+// insert is exec for a database whose driver says which row was made.
+func (tx *Tx) insert(query string, args ...any) (row, affected int64, err error) {
+	if err := tx.ready(query); err != nil {
+		return 0, 0, err
+	}
+	res, err := tx.conn.ExecContext(tx.ctx, tx.d.rewrite(query), args...)
+	if err == nil {
+		row, _ = res.LastInsertId() // of SQLite, which has it ready
+		affected, err = res.RowsAffected()
+	}
+	return row, affected, tx.died(query, err)
+}
+
 // get reads the one row that query returns into dest, and says whether there is one. A second row is an error.
 func (tx *Tx) get(query string, args []any, dest ...any) (found bool, err error) {
 	err = tx.each(query, args, func(scan func(...any) error) error {

@@ -7,7 +7,8 @@ import (
 )
 
 // Error is a refusal for which only HTTP has a word: a URL too long (414), a body too large (413), slow (408), cut off (400)
-// or encoded (415), a path that names nothing (404), a rate that is passed (429). Refusals in words of the domain are
+// or encoded (415), a path that names nothing (404), a
+// method that it does not have (405), a rate that is passed (429). Refusals in words of the domain are
 // directory.Error, and every door has one table for those. Msg is written for the sender: lower case, no secret.
 type Error struct {
 	Status     int

@@ -26,11 +26,13 @@ environment before the file.`,
   rollcall connection create okta --preset okta
   rollcall token create --connection okta
   rollcall user show alice`,
+		Version:       version(),
 		SilenceErrors: true, SilenceUsage: true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return a.configure(cmd) },
 		RunE:              choose,
 	}
+	root.SetVersionTemplate("rollcall {{.Version}}\n")
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
 	root.SetFlagErrorFunc(misusedFlag)
@@ -76,6 +78,11 @@ func helpCommand() *cobra.Command {
 			return about.Help()
 		},
 	}
+}
+
+// astray reports whether the first word after those that name a group of commands names none of them.
+func astray(cmd *cobra.Command, rest []string) bool {
+	return cmd.HasSubCommands() && len(rest) > 0 && !strings.HasPrefix(rest[0], "-")
 }
 
 // choose is run where a command's words end too early or go astray.
@@ -154,6 +161,7 @@ func arrange(root *cobra.Command, args []string) []string {
 
 func visit(cmd *cobra.Command, fn func(*pflag.Flag)) {
 	cmd.InitDefaultHelpFlag()
+	cmd.InitDefaultVersionFlag()
 	cmd.PersistentFlags().VisitAll(fn)
 	cmd.LocalFlags().VisitAll(fn)
 	for _, c := range cmd.Commands() {

@@ -2,8 +2,13 @@ package main
 
 import (
 	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/spf13/cobra"
@@ -137,6 +142,43 @@ func TestThousands(t *testing.T) {
 	for n, want := range map[int64]string{0: "0", 999: "999", 1000: "1,000", 12000: "12,000", 1234567: "1,234,567"} {
 		if got := thousands(n); got != want {
 			t.Errorf("%d becomes %s, want %s", n, got, want)
+		}
+	}
+}
+
+func TestUnopened_says_what_to_do(t *testing.T) {
+	folder := t.TempDir()
+	refused := "cannot write " + folder + " as user "
+	for err, want := range map[error]string{
+		&fs.PathError{Op: "open", Path: "lock", Err: syscall.EACCES}: refused,
+		&fs.PathError{Op: "mkdir", Path: "x", Err: syscall.EROFS}:    refused,
+		errors.New("database disk image is malformed"):               folder + "/rollcall.db: database disk image is malformed; restore",
+		errors.New("too many open files"):                            "too many open files",
+		fmt.Errorf("reading: %w", context.Canceled):                  "interrupted",
+	} {
+		if got := explain((&app{data: folder}).unopened(err)).Error(); !strings.HasPrefix(got, "rollcall: "+want) {
+			t.Errorf("%v becomes %q, want %q", err, got, want)
+		}
+	}
+}
+
+func TestForesee_says_what_a_push_does(t *testing.T) {
+	team, channel := missingPlace{"team", "sales", nil}, missingPlace{"channel", "sales/x", nil}
+	bad := missingPlace{"channel", "sales/ä", directory.Errorf(directory.Invalid, "name", "it is wrong")}
+	for _, c := range []struct {
+		missing []missingPlace
+		makes   bool
+		want    string
+	}{
+		{nil, true, ""},
+		{[]missingPlace{channel}, true, "the channel is made"},
+		{[]missingPlace{team, channel}, true, "the team and the channel are made"},
+		{[]missingPlace{team, bad}, true, "passed over: it is wrong"},
+		{[]missingPlace{channel}, false, "passed over: there is no channel sales/x"},
+		{[]missingPlace{bad}, false, "passed over: there is no channel sales/ä"},
+	} {
+		if got := foresee(c.missing, c.makes); got != c.want {
+			t.Errorf("%v becomes %q, want %q", c.missing, got, c.want)
 		}
 	}
 }

@@ -46,7 +46,7 @@ var kinds = map[directory.Kind]struct {
 
 // lists are the commands that show what there is, by the words with which the store says that something is missing.
 var lists = map[string]string{
-	"account": "user list", "User": "identity list", "Group": "group list", "connection": "connection list", "team": "team list",
+	"account": "user list", "identity": "identity list", "group": "group list", "connection": "connection list", "team": "team list",
 	"channel": "channel list", "link": "link list", "rule": "rule list", "token": "token list", "conflict": "conflict list",
 }
 
@@ -78,4 +78,12 @@ func explain(err error) *complaint {
 		}
 	}
 	return c
+}
+
+// advise is err, with what to type if it is of that kind.
+func advise(err error, kind directory.Kind, do string) error {
+	if e, ok := errors.AsType[*directory.Error](err); ok && e.Kind == kind {
+		return &complaint{max(kinds[kind].status, failed), e.Error(), do}
+	}
+	return err
 }

@@ -16,11 +16,19 @@ import (
 
 const prefix = "ROLLCALL_"
 
+// typed are the flags that neither the environment nor the file can set.
+var typed = []string{"config", "confirm", "force", "help", "version"}
+
 // configure gives the flags of cmd that were not typed what the environment says, else what the file says, and checks that
 // none is missing. In the server the client has done so.
 func (a *app) configure(cmd *cobra.Command) error {
 	if a.serving {
 		return nil
+	}
+	for _, name := range []string{"data", "database", "config"} {
+		if f := cmd.Flags().Lookup(name); f.Changed {
+			a.place += " --" + name + " " + quote(f.Value.String())
+		}
 	}
 	fromEnv := koanf.New(".")
 	// A provider of the environment returns no error.
@@ -33,7 +41,7 @@ func (a *app) configure(cmd *cobra.Command) error {
 		},
 	}), nil)
 	path := fromEnv.String("config")
-	if f := cmd.Flags().Lookup("config"); f != nil && f.Changed {
+	if f := cmd.Flags().Lookup("config"); f.Changed {
 		path = f.Value.String()
 	}
 	fromFile, err := readConfig(cmd, path)
@@ -41,7 +49,7 @@ func (a *app) configure(cmd *cobra.Command) error {
 		return err
 	}
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
-		if err != nil || f.Changed || f.Name == "help" || f.Name == "config" {
+		if err != nil || f.Changed || slices.Contains(typed, f.Name) {
 			return
 		}
 		if fromEnv.Exists(f.Name) {
@@ -61,6 +69,23 @@ func variable(flag string) string {
 	return prefix + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
+// strays are the variables of the environment that look like flags and are none of any command.
+func (a *app) strays(root *cobra.Command) (names []string) {
+	known := map[string]bool{variable("config"): true}
+	visit(root, func(f *pflag.Flag) {
+		if !slices.Contains(typed, f.Name) {
+			known[variable(f.Name)] = true
+		}
+	})
+	for _, v := range a.env {
+		name, value, _ := strings.Cut(v, "=")
+		if strings.HasPrefix(name, prefix) && !strings.HasPrefix(name, prefix+"TEST_") && value != "" && !known[name] {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 // readConfig reads the file, in which may stand what serve has flags for.
 func readConfig(cmd *cobra.Command, path string) (*koanf.Koanf, error) {
 	k := koanf.New(".")
@@ -77,12 +102,17 @@ func readConfig(cmd *cobra.Command, path string) (*koanf.Koanf, error) {
 	var known []string
 	serve.Flags().VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
 	cmd.Root().PersistentFlags().VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
-	known = slices.DeleteFunc(known, func(name string) bool { return name == "help" || name == "config" })
+	known = slices.DeleteFunc(known, func(name string) bool { return slices.Contains(typed, name) })
 	slices.Sort(known)
 	for _, key := range k.Keys() {
-		if !slices.Contains(known, key) {
-			return nil, misused(cmd, "%s: there is no key %q: use %s", path, key, strings.Join(slices.Compact(known), ", "))
+		if slices.Contains(known, key) {
+			continue
 		}
+		c := misused(cmd, "%s: there is no key %q: use %s", path, key, strings.Join(slices.Compact(known), ", "))
+		if meant := strings.ToLower(strings.ReplaceAll(key, "_", "-")); slices.Contains(known, meant) {
+			c.do = "did you mean " + meant + "?"
+		}
+		return nil, c
 	}
 	return k, nil
 }

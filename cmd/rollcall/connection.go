@@ -26,9 +26,9 @@ func (a *app) connectionCreate() *cobra.Command {
 		RunE: a.begin(func(c *call) error {
 			conn, err := c.service.CreateConnection(c.ctx, c.actor, c.args[0], preset, nil)
 			if err != nil {
-				return err
+				return advise(err, directory.Conflict, "try rollcall connection show "+c.args[0])
 			}
-			return c.say("made the connection %s; next: rollcall token create --connection %s", conn.Name, conn.Name)
+			return c.say("made the connection %s; next: rollcall token create --connection %s%s", conn.Name, conn.Name, c.place)
 		}),
 	}
 	cmd.Flags().StringVar(&preset, "preset", "", "name of a preset")
@@ -171,12 +171,12 @@ func (a *app) connectionDelete() *cobra.Command {
 		Use:   "delete NAME",
 		Short: "Delete a connection that manages no active account",
 		Long: `Delete a connection with its identities, groups, links, rules and tokens. It is refused while the connection manages active
-accounts: migrate them to another connection first, or disable the connection.`,
+accounts: migrate them to another connection or deactivate them first.`,
 		Example: "  rollcall connection delete okta",
 	}
 	a.settle(cmd, func(c *call) error {
 		if err := c.service.RemoveConnection(c.ctx, c.actor, c.args[0]); err != nil {
-			return err
+			return advise(err, directory.Conflict, "try rollcall connection migrate --help")
 		}
 		return c.say("deleted the connection %s", c.args[0])
 	})
@@ -192,13 +192,18 @@ func (a *app) connectionMigrate() *cobra.Command {
 		Long: `Let one connection take over the accounts that another manages. Each account passes when the new connection pushes the person
 that matches; until then the old connection manages it.`,
 		Example: "  rollcall connection migrate --from okta --to entra --match userName --dry-run",
-		RunE: a.do(func(c *call) error {
-			plan, err := c.service.MigrateConnection(c.ctx, c.actor, from, to, provision.Match(match), dryRun)
-			if err != nil {
-				return err
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if from == to {
+				return misused(cmd, "--from and --to name the same connection")
 			}
-			return c.showPlan(plan, match, dryRun)
-		}),
+			return a.do(func(c *call) error {
+				plan, err := c.service.MigrateConnection(c.ctx, c.actor, from, to, provision.Match(match), dryRun)
+				if err != nil {
+					return err
+				}
+				return c.showPlan(plan, match, dryRun, from+" manages no account")
+			})(cmd, args)
+		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&from, "from", "", "the connection that manages the accounts")

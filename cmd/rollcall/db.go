@@ -28,12 +28,12 @@ func (a *app) dbMigrate() *cobra.Command {
 				}
 				return a.say("the server that runs brought the database to version %d when it started", have)
 			}
-			conn, err := a.open(ctx, nil)
+			conn, err := a.open(ctx, nil, true)
 			if err != nil {
 				return err
 			}
 			if conn != nil {
-				return forward(ctx, conn, words(cmd, args), a.stdout, a.stderr)
+				return forward(ctx, conn, request{words(cmd, args), a.place}, a.stdout, a.stderr)
 			}
 			from, to, err := a.migrate(ctx)
 			if err := errors.Join(err, a.db.Close()); err != nil {
@@ -87,17 +87,19 @@ func (a *app) versionCommand() *cobra.Command {
 		Use:     "version",
 		Short:   "Print the version of this program",
 		Example: "  rollcall version",
-		RunE: func(*cobra.Command, []string) error {
-			version, revision := "unknown", ""
-			if info, ok := debug.ReadBuildInfo(); ok {
-				version = info.Main.Version
-				for _, s := range info.Settings {
-					if s.Key == "vcs.revision" {
-						revision = " " + s.Value
-					}
-				}
-			}
-			return a.say("rollcall %s%s %s %s/%s", version, revision, runtime.Version(), runtime.GOOS, runtime.GOARCH)
-		},
+		RunE:    func(*cobra.Command, []string) error { return a.say("rollcall %s", version()) },
 	}
+}
+
+func version() string {
+	version, revision := "unknown", ""
+	if info, ok := debug.ReadBuildInfo(); ok {
+		version = info.Main.Version
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				revision = " " + s.Value
+			}
+		}
+	}
+	return fmt.Sprintf("%s%s %s %s/%s", version, revision, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }

@@ -21,13 +21,10 @@ const (
 )
 
 // introduce makes what one needs to try the server and prints how.
-func (s *server) introduce(ctx context.Context, address, baseURL string) error {
+func (s *server) introduce(ctx context.Context, address string) error {
 	token, err := s.makeDev(ctx)
 	if err != nil {
 		return err
-	}
-	if baseURL == "" {
-		baseURL = address
 	}
 	_, err = fmt.Fprintf(s.stdout, `
 SCIM URL  %s
@@ -37,7 +34,9 @@ Paste these lines, one after the other, into another terminal in this folder. Th
 is linked to a team and a channel, and deactivate the user; each shows what came of it.
 
 %s
-`, baseURL+scim.Base, token, strings.Join(devLines(address+scim.Base, token, s.showUser()), "\n\n"))
+
+To begin anew: stop the server and %s
+`, s.scimURL, token, strings.Join(devLines(address+scim.Base, token, s.showUser()), "\n\n"), s.anew())
 	return err
 }
 
@@ -97,6 +96,14 @@ func (s *server) revokeDev(ctx context.Context, actor directory.Actor) error {
 		}
 	}
 	return nil
+}
+
+// anew is how one gets rid of everything.
+func (s *server) anew() string {
+	if s.database != "" {
+		return "empty the database of --database."
+	}
+	return "remove the folder " + quote(absolute(s.data))
 }
 
 // showUser is the command that shows the user, as one types it here.

@@ -126,7 +126,7 @@ func (c *call) findGroup(connection, name string) (group directory.Group, err er
 		case err != nil:
 			return err
 		case len(groups) == 0:
-			return directory.Errorf(directory.NotFound, "", "there is no Group %s", name)
+			return directory.Errorf(directory.NotFound, "", "there is no group %s", name)
 		case len(groups) > 1:
 			names, err := connectionNames(tx)
 			if err != nil {

@@ -65,10 +65,14 @@ func (a *app) identityBind() *cobra.Command {
 		Short:   "Bind an identity that is bound to nothing to an account",
 		Example: "  rollcall identity bind 06bq1s0v9g7p2k4m8n3r5t6w1x alice",
 		RunE: a.do(func(c *call) error {
-			if err := c.service.BindIdentity(c.ctx, c.actor, directory.IdentityID(c.args[0]), c.args[1]); err != nil {
+			id := directory.IdentityID(c.args[0])
+			if _, _, err := c.binding(id); err != nil {
 				return err
 			}
-			return c.say("bound %s to %s", c.args[0], c.args[1])
+			if err := c.service.BindIdentity(c.ctx, c.actor, id, c.args[1]); err != nil {
+				return err
+			}
+			return c.sayBound(id, "")
 		}),
 	}
 }
@@ -79,12 +83,68 @@ func (a *app) identityRebind() *cobra.Command {
 		Short:   "Move an identity to another account; the one that it managed is closed",
 		Example: "  rollcall identity rebind 06bq1s0v9g7p2k4m8n3r5t6w1x alice",
 		RunE: a.do(func(c *call) error {
-			if err := c.service.RebindIdentity(c.ctx, c.actor, directory.IdentityID(c.args[0]), c.args[1]); err != nil {
+			id := directory.IdentityID(c.args[0])
+			before, account, err := c.binding(id)
+			if err != nil {
 				return err
 			}
-			return c.say("bound %s to %s", c.args[0], c.args[1])
+			if err := c.service.RebindIdentity(c.ctx, c.actor, id, c.args[1]); err != nil {
+				return err
+			}
+			if !before.Manages {
+				return c.sayBound(id, "")
+			}
+			return c.sayBound(id, "; "+account.Username+" is closed and its e-mail is free")
 		}),
 	}
+}
+
+// binding returns an identity and the account that it is bound to, if any. Errors: NotFound, which names the identity: the
+// store's own answer does not.
+func (c *call) binding(id directory.IdentityID) (i directory.Identity, account directory.Account, err error) {
+	err = c.db.View(c.ctx, func(tx *store.Tx) error {
+		i, err = tx.IdentityByID(id)
+		if err != nil && unlessMissing(err) == nil {
+			return directory.Errorf(directory.NotFound, "", "there is no identity %s", id)
+		}
+		if err != nil || i.Account == 0 {
+			return err
+		}
+		account, err = tx.Account(i.Account)
+		return err
+	})
+	return i, account, err
+}
+
+// sayBound tells which account an identity is bound to now, what else came of that, and who manages the account instead of it.
+func (c *call) sayBound(id directory.IdentityID, consequence string) error {
+	i, account, err := c.binding(id)
+	if err != nil {
+		return err
+	}
+	if !i.Manages {
+		manager := ""
+		if err := c.db.View(c.ctx, func(tx *store.Tx) (err error) {
+			manager, err = managerOf(tx, account.Row)
+			return err
+		}); err != nil {
+			return err
+		}
+		consequence += "; " + account.Username + " is still managed by " + manager
+	}
+	return c.say("bound %s to %s%s", id, account.Username, consequence)
+}
+
+// managerOf names the identity that manages an account by connection and userName, or says that none does.
+func managerOf(tx *store.Tx, account directory.Row) (string, error) {
+	identities, err := tx.IdentitiesOf(account)
+	for _, i := range identities {
+		if i.Manages {
+			conn, err := tx.ConnectionAt(i.Connection)
+			return conn.Name + " " + i.UserName, err
+		}
+	}
+	return "no connection", err
 }
 
 func (a *app) identityUnbind() *cobra.Command {
@@ -93,10 +153,14 @@ func (a *app) identityUnbind() *cobra.Command {
 		Short:   "Part an identity from its account, which stays as it is",
 		Example: "  rollcall identity unbind 06bq1s0v9g7p2k4m8n3r5t6w1x",
 		RunE: a.do(func(c *call) error {
-			if err := c.service.UnbindIdentity(c.ctx, c.actor, directory.IdentityID(c.args[0])); err != nil {
+			id := directory.IdentityID(c.args[0])
+			if _, _, err := c.binding(id); err != nil {
 				return err
 			}
-			return c.say("%s is bound to nothing", c.args[0])
+			if err := c.service.UnbindIdentity(c.ctx, c.actor, id); err != nil {
+				return err
+			}
+			return c.say("%s is bound to nothing", id)
 		}),
 	}
 }
@@ -115,7 +179,7 @@ that matches.`,
 			if err != nil {
 				return err
 			}
-			return c.showPlan(plan, match, dryRun)
+			return c.showPlan(plan, match, dryRun, "no account is without a connection")
 		}),
 	}
 	f := cmd.Flags()
@@ -126,8 +190,11 @@ that matches.`,
 	return a.jsonFlag(cmd)
 }
 
-// showPlan tells what becomes of each account of a plan.
-func (c *call) showPlan(plan []provision.Adoption, match string, dryRun bool) error {
+// showPlan tells what becomes of each account of a plan, or that there is none.
+func (c *call) showPlan(plan []provision.Adoption, match string, dryRun bool, none string) error {
+	if len(plan) == 0 && !c.json {
+		return c.say("%s", none)
+	}
 	type row struct {
 		Account  directory.AccountID  `json:"account"`
 		Username string               `json:"username"`

@@ -35,8 +35,11 @@ it is renamed, sleeps when it is deleted, and wakes for a group of the same name
 			return err
 		}
 		l, err := c.service.CreateLink(c.ctx, c.actor, connection, group, team, channel, r)
+		if missing := "there is no channel "; err != nil && err.Error() == missing+channel {
+			return directory.Errorf(directory.NotFound, "", "%s%s", missing, place(team, channel))
+		}
 		if err != nil {
-			return err
+			return advise(err, directory.Conflict, "try rollcall link list")
 		}
 		waits := ""
 		if l.Group == 0 {
@@ -77,8 +80,12 @@ func (a *app) linkList() *cobra.Command {
 				}
 				return rows, err
 			})
-			return list(c, "ID|CONNECTION|GROUP|PLACE|ROLE|AWAKE|RULE", rows, func(r row) []string {
-				return []string{string(r.ID), r.Connection, r.Group, place(r.Team, r.Channel), r.Role, yes(r.Awake), string(r.Rule)}
+			return list(c, "ID|CONNECTION|GROUP|PLACE|ROLE|STATE|RULE", rows, func(r row) []string {
+				state := "waits for the group"
+				if r.Awake {
+					state = "awake"
+				}
+				return []string{string(r.ID), r.Connection, r.Group, place(r.Team, r.Channel), r.Role, state, string(r.Rule)}
 			})
 		}),
 	})

@@ -39,10 +39,12 @@ type app struct {
 
 	data, database string // the flags of these names
 	json, noWait   bool
+	place          string // the flags by which the database was named, as further commands must repeat them
 
-	serving bool // inside the server, which gave db and service
+	serving bool // inside the server, which gave db, service and scimURL
 	db      *store.DB
 	service *provision.Service
+	scimURL string
 }
 
 // execute runs a command, says in one line what went wrong, and returns the exit status: 0, 1 for a failure, 2 for words that
@@ -68,7 +70,11 @@ func (a *app) run(ctx context.Context, args []string) (err error) {
 		}
 	}()
 	root := a.command()
-	root.SetArgs(arrange(root, args))
+	args = arrange(root, args)
+	if cmd, rest, _ := root.Find(args); astray(cmd, rest) { // or --help would explain something else than what was asked for
+		return choose(cmd, rest)
+	}
+	root.SetArgs(args)
 	cmd, err := root.ExecuteContextC(ctx)
 	if err != nil {
 		return &failure{cmd, err}

@@ -3,11 +3,8 @@ package main
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"log/slog"
 	"net"
-	"os"
-	"path/filepath"
 	"strconv"
 	"time"
 
@@ -33,15 +30,12 @@ func (a *app) on(begin bool, fn func(*call) error) func(*cobra.Command, []string
 	return func(cmd *cobra.Command, args []string) error {
 		ctx := cmd.Context()
 		if !a.serving {
-			if !begin && a.absent() {
-				return a.noDatabase()
-			}
-			conn, err := a.open(ctx, nil)
+			conn, err := a.open(ctx, nil, begin)
 			if err != nil {
 				return err
 			}
 			if conn != nil {
-				return forward(ctx, conn, words(cmd, args), a.stdout, a.stderr)
+				return forward(ctx, conn, request{words(cmd, args), a.place}, a.stdout, a.stderr)
 			}
 			if err := a.checkSchema(ctx, begin); err != nil {
 				return errors.Join(err, a.db.Close())
@@ -60,8 +54,12 @@ func (a *app) actor() directory.Actor {
 	return directory.Actor{Name: "cli", Request: directory.NewID[string](a.db.Now())}
 }
 
-// open opens the database. While a server has it, it returns a connection to the server's socket instead.
-func (a *app) open(ctx context.Context, log *slog.Logger) (net.Conn, error) {
+// open opens the database. While a server has it, it returns a connection to the server's socket instead. It makes no files
+// unless begin is set.
+func (a *app) open(ctx context.Context, log *slog.Logger, begin bool) (net.Conn, error) {
+	if err := a.checkPlace(begin); err != nil {
+		return nil, err
+	}
 	for deadline := time.Now().Add(lockPatience); ; {
 		db, err := store.Open(ctx, store.Config{Data: a.data, URL: a.database, Log: log})
 		if err == nil {
@@ -69,7 +67,7 @@ func (a *app) open(ctx context.Context, log *slog.Logger) (net.Conn, error) {
 			return nil, nil
 		}
 		if !errors.Is(err, store.ErrLocked) {
-			return nil, err
+			return nil, a.unopened(err)
 		}
 		if conn, err := net.Dial("unix", a.socket()); err == nil {
 			return conn, nil
@@ -85,22 +83,6 @@ func (a *app) open(ctx context.Context, log *slog.Logger) (net.Conn, error) {
 	}
 }
 
-func (a *app) socket() string { return filepath.Join(a.data, "rollcall.sock") }
-
-// absent reports whether there is not even a folder.
-func (a *app) absent() bool {
-	_, err := os.Stat(a.data)
-	return a.database == "" && errors.Is(err, fs.ErrNotExist)
-}
-
-func (a *app) noDatabase() error {
-	where := a.data
-	if a.database != "" {
-		where = "the database of --database"
-	}
-	return &complaint{failed, "there is no directory in " + where, "name another place by --data or --database, or begin with rollcall serve"}
-}
-
 // checkSchema refuses a database that is not of this program. One that is empty is filled if begin is set.
 func (a *app) checkSchema(ctx context.Context, begin bool) error {
 	have, want, err := a.db.SchemaVersion(ctx)
@@ -114,8 +96,11 @@ func (a *app) checkSchema(ctx context.Context, begin bool) error {
 	case !begin:
 		return a.noDatabase()
 	}
-	_, _, err = a.db.Migrate(ctx)
-	return err
+	if _, _, err := a.db.Migrate(ctx); err != nil {
+		return err
+	}
+	a.note("rollcall: made a new database in %s", a.where())
+	return nil
 }
 
 func tooNew(have, want int) error {

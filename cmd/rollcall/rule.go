@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -143,30 +144,53 @@ func tryRule(tx *store.Tx, r *directory.Rule, name string) (ruleTried, error) {
 		return tried, nil
 	}
 	tried.Matches, tried.Team, tried.Channel, tried.Role = true, target.Team, target.Channel, r.Role.String()
-	missing, err := missingPlace(tx, target)
-	switch {
-	case missing == "":
-	case r.Make:
-		tried.Note = "the " + missing + " is made"
-	default:
-		tried.Note = "there is no such " + missing + ": passed over"
-	}
+	missing, err := missingPlaces(tx, target)
+	tried.Note = foresee(missing, r.Make)
 	return tried, err
 }
 
-// missingPlace returns what is not there of a target: "team", "channel" or nothing.
-func missingPlace(tx *store.Tx, target directory.Target) (string, error) {
+// missingPlace is a team or channel that is not there.
+type missingPlace struct {
+	what, name string
+	refused    error // to make it
+}
+
+// missingPlaces returns what is not there of a target.
+func missingPlaces(tx *store.Tx, target directory.Target) (missing []missingPlace, err error) {
 	t, err := tx.Team(target.Team)
 	if err != nil {
-		return "team", unlessMissing(err)
+		made := directory.Team{Name: target.Team, DisplayName: target.Team}
+		missing = append(missing, missingPlace{"team", target.Team, made.Validate()})
 	}
-	if target.Channel == "" {
-		return "", nil
+	if err := unlessMissing(err); err != nil || target.Channel == "" {
+		return missing, err
 	}
-	if _, err := tx.Channel(t.Row, target.Channel); err != nil {
-		return "channel", unlessMissing(err)
+	if _, err = tx.Channel(t.Row, target.Channel); err != nil { // a team that is not there has none
+		made := directory.Channel{Name: target.Channel, DisplayName: target.Channel}
+		missing = append(missing, missingPlace{"channel", place(target.Team, target.Channel), made.Validate()})
 	}
-	return "", nil
+	return missing, unlessMissing(err)
+}
+
+// foresee says what a push does about places that are missing.
+func foresee(missing []missingPlace, makes bool) string {
+	var made []string
+	for _, m := range missing {
+		if !makes {
+			return "passed over: there is no " + m.what + " " + m.name
+		}
+		if e, ok := errors.AsType[*directory.Error](m.refused); ok {
+			return "passed over: " + e.Msg
+		}
+		made = append(made, "the "+m.what)
+	}
+	switch len(made) {
+	case 0:
+		return ""
+	case 1:
+		return made[0] + " is made"
+	}
+	return strings.Join(made, " and ") + " are made"
 }
 
 // unlessMissing is err unless that says that there is no such thing.

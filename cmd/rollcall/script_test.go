@@ -77,7 +77,7 @@ func (s *scriptServer) start(ts *testscript.TestScript, args ...string) error {
 	s.process = exec.Command("rollcall", append([]string{"serve", "--listen", "127.0.0.1:0"}, args...)...)
 	s.process.Dir = ts.MkAbs(".")
 	s.process.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.process.Dir, noSleep}
-	for _, name := range []string{"ROLLCALL_DATA", "ROLLCALL_DATABASE", "ROLLCALL_CONFIG"} {
+	for _, name := range []string{"ROLLCALL_DATA", "ROLLCALL_DATABASE", "ROLLCALL_CONFIG", "ROLLCALL_COLOUR"} {
 		s.process.Env = append(s.process.Env, name+"="+ts.Getenv(name))
 	}
 	log, err := os.OpenFile(ts.MkAbs("server.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)

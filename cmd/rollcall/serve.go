@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -99,6 +100,9 @@ func (a *app) serve(cmd *cobra.Command, flags *serveFlags) error {
 		return err
 	}
 	log := slog.New(slog.NewTextHandler(a.stderr, nil))
+	if names := a.strays(cmd.Root()); len(names) > 0 {
+		log.Warn("the environment has variables that are no flags and do not count", "names", strings.Join(names, " "))
+	}
 	if err := a.openForServer(cmd.Context(), log, flags.defaultChannels); err != nil {
 		return err
 	}
@@ -137,7 +141,7 @@ func (a *app) openForServer(ctx context.Context, log *slog.Logger, defaultChanne
 
 // own opens the database and refuses to share the folder with a server.
 func (a *app) own(ctx context.Context, log *slog.Logger) error {
-	conn, err := a.open(ctx, log)
+	conn, err := a.open(ctx, log, true)
 	if err != nil || conn == nil {
 		return err
 	}
@@ -176,20 +180,23 @@ func (s *server) run(ctx context.Context, flags *serveFlags) (err error) {
 	defer running.Wait()
 	defer stop()
 	running.Go(func() { s.service.Work(inner) })
+	address := "http://" + s.http.Addr().String()
+	s.scimURL = cmp.Or(flags.baseURL, address) + scim.Base
 	if s.socket != nil {
-		commands := &socketServer{db: s.db, service: s.service, log: s.log}
+		commands := &socketServer{db: s.db, service: s.service, log: s.log, scimURL: s.scimURL}
 		running.Go(func() { commands.serve(inner, s.socket) })
 	}
 	served := make(chan error, 1)
 	running.Go(func() { served <- web.Serve(inner, s.http, s, s.log) })
-	address := "http://" + s.http.Addr().String()
 	if err := s.say("listening on %s", address); err != nil {
 		return err
 	}
+	welcome := s.welcome
 	if flags.dev {
-		if err := s.introduce(ctx, address, flags.baseURL); err != nil {
-			return err
-		}
+		welcome = func(ctx context.Context) error { return s.introduce(ctx, address) }
+	}
+	if err := welcome(ctx); err != nil {
+		return err
 	}
 	select {
 	case <-ctx.Done():
@@ -198,6 +205,8 @@ func (s *server) run(ctx context.Context, flags *serveFlags) (err error) {
 		if err := <-served; err != nil {
 			s.log.Warn("requests were cut off", "error", err)
 		}
+		commits, updates := s.db.Batches()
+		s.log.Info("batches", "commits", commits, "updates", updates)
 		return nil
 	case err := <-served:
 		return err
@@ -206,6 +215,17 @@ func (s *server) run(ctx context.Context, flags *serveFlags) (err error) {
 		time.Sleep(drainTime)
 		return s.db.Err()
 	}
+}
+
+// welcome tells how to go on where there is no connection yet.
+func (s *server) welcome(ctx context.Context) error {
+	return s.db.View(ctx, func(tx *store.Tx) error {
+		conns, err := tx.Connections()
+		if err == nil && len(conns) == 0 {
+			s.log.Info("there is no connection yet", "scim_url", s.scimURL, "next", "rollcall connection create NAME --preset okta"+s.place)
+		}
+		return err
+	})
 }
 
 // ServeHTTP answers for the server as a whole and leaves everything else to the door.

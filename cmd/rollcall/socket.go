@@ -36,7 +36,8 @@ const (
 )
 
 type request struct {
-	Args []string `json:"args"`
+	Args  []string `json:"args"`
+	Place string   `json:"place"` // of app
 }
 
 // exitStatus is the error of a command that a server ran and complained about itself.
@@ -60,11 +61,11 @@ func words(cmd *cobra.Command, args []string) []string {
 }
 
 // forward lets the server at the other end run a command.
-func forward(ctx context.Context, conn net.Conn, args []string, stdout, stderr io.Writer) (err error) {
+func forward(ctx context.Context, conn net.Conn, r request, stdout, stderr io.Writer) (err error) {
 	hangUp := sync.OnceFunc(func() { _ = conn.Close() }) // of a connection that is done with, its error says nothing
 	defer hangUp()
 	defer context.AfterFunc(ctx, hangUp)()
-	if err := json.NewEncoder(conn).Encode(request{args}); err != nil {
+	if err := json.NewEncoder(conn).Encode(r); err != nil {
 		return lost(ctx, err)
 	}
 	in := bufio.NewReader(conn)
@@ -149,6 +150,7 @@ type socketServer struct {
 	db      *store.DB
 	service *provision.Service
 	log     *slog.Logger
+	scimURL string
 }
 
 // serve answers until ctx ends; then it ends the commands under way and waits for them.
@@ -196,7 +198,7 @@ func (s *socketServer) answer(ctx context.Context, conn net.Conn) {
 	}()
 	a := app{
 		program: "rollcall", stdout: frames{conn, frameStdout}, stderr: frames{conn, frameStderr},
-		serving: true, db: s.db, service: s.service,
+		serving: true, db: s.db, service: s.service, scimURL: s.scimURL, place: r.Place,
 	}
 	// A command that is told to end says so; one that is stuck in writing to its client is cut off.
 	defer context.AfterFunc(ctx, func() { _ = conn.SetWriteDeadline(time.Now().Add(time.Second)) })()

@@ -22,7 +22,7 @@ func (a *app) teamCreate() *cobra.Command {
 			t.DisplayName, t.Type = displayName(t.Name, t.DisplayName), visibility(private, directory.Invite)
 			t, err := c.service.CreateTeam(c.ctx, c.actor, t)
 			if err != nil {
-				return err
+				return advise(err, directory.Conflict, "try rollcall team list")
 			}
 			return c.say("made the team %s", t.Name)
 		}),
@@ -100,7 +100,7 @@ func (a *app) channelCreate() *cobra.Command {
 		ch.DisplayName, ch.Type = displayName(ch.Name, ch.DisplayName), visibility(private, directory.Private)
 		ch, err := c.service.CreateChannel(c.ctx, c.actor, team, ch)
 		if err != nil {
-			return err
+			return advise(err, directory.Conflict, "try rollcall channel list --team "+team)
 		}
 		return c.say("made the channel %s/%s", team, ch.Name)
 	})

@@ -59,6 +59,9 @@ func (a *app) tokenCreate() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if c.scimURL != "" {
+				c.note("SCIM URL %s", c.scimURL)
+			}
 			return c.say("%s", secret)
 		}),
 	}
@@ -118,10 +121,30 @@ func (a *app) tokenRevoke() *cobra.Command {
 		Short:   "End a token at once",
 		Example: "  rollcall token revoke 06bq1s0v9g7p2k4m8n3r5t6w1x",
 		RunE: a.do(func(c *call) error {
-			if err := c.service.RevokeToken(c.ctx, c.actor, directory.TokenID(c.args[0])); err != nil {
+			id := directory.TokenID(c.args[0])
+			err := c.service.RevokeToken(c.ctx, c.actor, id)
+			if err == nil {
+				return c.say("revoked the token %s", id)
+			}
+			when, found := c.revokedAt(id)
+			if !found {
 				return err
 			}
-			return c.say("revoked the token %s", c.args[0])
+			return c.say("the token %s was revoked at %s", id, stamp(when))
 		}),
 	}
+}
+
+// revokedAt returns when a token was revoked, if it was.
+func (c *call) revokedAt(id directory.TokenID) (when time.Time, found bool) {
+	err := c.db.View(c.ctx, func(tx *store.Tx) error {
+		tokens, err := tx.Tokens(0)
+		for _, t := range tokens {
+			if t.ID == id {
+				when = t.Revoked
+			}
+		}
+		return err
+	})
+	return when, err == nil && !when.IsZero()
 }

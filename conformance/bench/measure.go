@@ -82,7 +82,7 @@ func (b *bench) hold(ctx context.Context, c contest) (err error) {
 	line := row{metric: c.metric, unit: perSecond, ours: m.ours.rate, limit: m.limit(), p50: m.ours.quantile(0.5), p99: m.ours.quantile(0.99)}
 	line.note = fmt.Sprintf("ratios %.2f to %.2f; processor %d µs, bare %d µs", rounds[0].ratio(), rounds[len(rounds)-1].ratio(),
 		m.ours.cpu.Microseconds(), m.bare.cpu.Microseconds())
-	if c.raw != nil {
+	if r != nil {
 		line.note += fmt.Sprintf("; bare %.0f/s, raw %.0f/s, %.1f updates a commit", m.bare.rate, m.raw, ours.batch())
 	}
 	b.add(line)

@@ -75,16 +75,6 @@ func TestDescribe_gives_every_characteristic_and_no_null(t *testing.T) {
 	check("group", Group().Core.Describe(""))
 }
 
-func TestURNs_lists_the_schemas_in_use(t *testing.T) {
-	r := User()
-	if got := r.URNs(object(t, `{"userName":"a"}`)); !reflect.DeepEqual(got, []string{UserURN}) {
-		t.Errorf("got %v", got)
-	}
-	if got := r.URNs(object(t, `{"userName":"a","ENT":{"department":"x"}}`)); !reflect.DeepEqual(got, []string{UserURN, EnterpriseURN}) {
-		t.Errorf("got %v", got)
-	}
-}
-
 func TestSearch_holds_what_filters_compare(t *testing.T) {
 	r := User(extension())
 	doc := object(t, `{"userName":"ABC","externalId":"ABC","active":true,"profileUrl":"HTTP://X","emails":[{"value":"A@X","type":"Work","primary":false}],

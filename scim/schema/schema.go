@@ -239,14 +239,3 @@ func (r *Resource) Find(urn, attr, sub string) *Attribute {
 	}
 	return a.Find(sub)
 }
-
-// URNs lists the schemas that doc makes use of: the core schema, then the extensions that it has attributes of.
-func (r *Resource) URNs(doc map[string]any) []string {
-	urns := []string{r.Core.URN}
-	for _, e := range r.Extensions {
-		if _, ok := doc[e.URN]; ok {
-			urns = append(urns, e.URN)
-		}
-	}
-	return urns
-}

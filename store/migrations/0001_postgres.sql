@@ -1,9 +1,3 @@
-create table setting (
-	name  text collate "C" primary key,
-	value text collate "C" not null
-);
-insert into setting (name, value) values ('key_version', '1');
-
 -- A row here is held by a change whose invariant spans several rows.
 create table lock (name text primary key);
 insert into lock (name) values ('nesting');
