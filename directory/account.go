@@ -93,7 +93,7 @@ func IsEmail(s string) bool {
 		return false
 	}
 	local, domain, _ := strings.Cut(Key(s), "@")
-	return local != "" && domain != "" && !strings.Contains(domain, "@")
+	return local != "" && domain != "" && !strings.ContainsAny(domain, "@。()") && !strings.HasSuffix(domain, ".")
 }
 
 func isBlank(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }

@@ -34,6 +34,20 @@ func (c Changes) Set(field string, from, to any) {
 	}
 }
 
+// Add puts a text to the others of a field.
+func (c Changes) Add(field, text string) {
+	list, _ := c[field].([]string)
+	c[field] = append(list, text)
+}
+
+// Count adds to the number of a field, and notes nothing for zero.
+func (c Changes) Count(field string, n int64) {
+	if n != 0 {
+		had, _ := c[field].(int64)
+		c[field] = had + n
+	}
+}
+
 // OpenConflict is two claims on one thing: nothing was done, an administrator decides.
 type OpenConflict struct {
 	Row        Row
@@ -42,8 +56,9 @@ type OpenConflict struct {
 	ConnName   string
 	Field      string // "email", "userName" or "externalId"
 	Value      string
-	ExternalID string // of the identity that claims it; empty when it has none
-	Account    Row    // that has it; zero when an identity without account has it
+	ExternalID string     // of the identity that claims it; empty when it has none
+	Identity   IdentityID // that claims it; empty when it was refused for that
+	Account    Row        // that has it; zero when an identity without account has it
 	AccountID  AccountID
 	Detail     string
 	Created    time.Time

@@ -3,7 +3,9 @@ package directory
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"reflect"
+	"strings"
 	"time"
 )
 
@@ -59,14 +61,40 @@ func (c Changes) compare(prefix string, from, to map[string]any) {
 		if now, also := is.(map[string]any); ok && also {
 			c.compare(prefix+name+".", inner, now)
 		} else if !reflect.DeepEqual(was, is) {
-			c[prefix+name] = [2]any{was, is}
+			c[prefix+name] = [2]any{brief(was), brief(is)}
 		}
 	}
 	for name, is := range to {
 		if _, was := from[name]; !was {
-			c[prefix+name] = [2]any{nil, is}
+			c[prefix+name] = [2]any{nil, brief(is)}
 		}
 	}
+}
+
+// brief keeps an event short, whatever was sent: 20 values of a list, 256 bytes of a text.
+func brief(v any) any {
+	switch v := v.(type) {
+	case string:
+		if len(v) > 256 {
+			return strings.ToValidUTF8(v[:256], "") + "…"
+		}
+	case []any:
+		short := make([]any, 0, min(len(v), 21))
+		for i, element := range v {
+			if i == 20 {
+				return append(short, fmt.Sprintf("… and %d more", len(v)-i))
+			}
+			short = append(short, brief(element))
+		}
+		return short
+	case map[string]any:
+		short := make(map[string]any, len(v))
+		for name, part := range v {
+			short[name] = brief(part)
+		}
+		return short
+	}
+	return v
 }
 
 // Validate refuses names that cannot be kept. Errors: Invalid.

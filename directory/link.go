@@ -139,9 +139,19 @@ const (
 type Task struct {
 	Row     Row
 	Kind    TaskKind
-	Subject Row   // the link or rule
-	Group   Row   // the group whose members are walked; zero before the first
-	Cursor  Row   // the last row looked at
-	Done    int64 // objects looked at
+	Subject Row    // the link or rule
+	Group   Row    // the group whose members are walked; zero before the first
+	Cursor  Row    // the last row looked at
+	Object  string // the id of the link or rule, for the event that ends the task
+	Done    int64  // objects looked at
+	Began   int64  // reasons that began
+	Ended   int64  // reasons that ended
 	Created time.Time
+}
+
+// Add counts what a piece of the task changed.
+func (t *Task) Add(changes Changes) {
+	began, _ := changes["memberships_began"].(int64)
+	ended, _ := changes["memberships_ended"].(int64)
+	t.Began, t.Ended = t.Began+began, t.Ended+ended
 }

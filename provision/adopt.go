@@ -34,8 +34,8 @@ func (s *Service) Adopt(ctx context.Context, actor directory.Actor, connection s
 	if match != MatchEmail && match != MatchUsername {
 		return nil, directory.Errorf(directory.Invalid, "match", "%q is not possible: use email or username", match)
 	}
-	return s.allow(ctx, actor, connection, match, dryRun, func(c *change, a *directory.Account, identities []directory.Identity) (string, bool) {
-		if len(identities) > 0 && identities[0].Manages {
+	return s.allow(ctx, actor, connection, match, dryRun, func(a *directory.Account, identities []directory.Identity) (string, bool) {
+		if len(identities) > 0 && identities[0].Manages || !a.Closed.IsZero() {
 			return "", false
 		}
 		if match == MatchEmail {
@@ -53,11 +53,14 @@ func (s *Service) MigrateConnection(ctx context.Context, actor directory.Actor, 
 	if match != MatchEmail && match != MatchUserName && match != MatchExternalID {
 		return nil, directory.Errorf(directory.Invalid, "match", "%q is not possible: use externalId, userName or email", match)
 	}
+	if from == to {
+		return nil, directory.Errorf(directory.Invalid, "to", "it is the connection that is to be left: name another")
+	}
 	var left directory.Connection
 	if err := s.DB.View(ctx, func(tx *store.Tx) (err error) { left, err = tx.Connection(from); return err }); err != nil {
 		return nil, err
 	}
-	return s.allow(ctx, actor, to, match, dryRun, func(c *change, a *directory.Account, identities []directory.Identity) (string, bool) {
+	return s.allow(ctx, actor, to, match, dryRun, func(a *directory.Account, identities []directory.Identity) (string, bool) {
 		if len(identities) == 0 || !identities[0].Manages || identities[0].Connection != left.Row {
 			return "", false
 		}
@@ -73,7 +76,7 @@ func (s *Service) MigrateConnection(ctx context.Context, actor directory.Actor, 
 
 // allow walks all accounts and lets the connection adopt those that choose returns a key for.
 func (s *Service) allow(ctx context.Context, actor directory.Actor, connection string, match Match, dryRun bool,
-	choose func(*change, *directory.Account, []directory.Identity) (key string, ok bool),
+	choose func(*directory.Account, []directory.Identity) (key string, ok bool),
 ) (plan []Adoption, err error) {
 	var after directory.Row
 	for {
@@ -89,17 +92,21 @@ func (s *Service) allow(ctx context.Context, actor directory.Actor, connection s
 			if err != nil {
 				return err
 			}
+			unbound, err := c.unbound(&conn, match)
+			if err != nil {
+				return err
+			}
 			for _, a := range accounts {
 				last = a.Row
 				identities, err := c.IdentitiesOf(a.Row)
 				if err != nil {
 					return err
 				}
-				key, ok := choose(c, &a, identities)
+				key, ok := choose(&a, identities)
 				if !ok {
 					continue
 				}
-				adoption, err := c.allowOne(&conn, a, match, key, dryRun)
+				adoption, err := c.allowOne(&conn, a, match, key, unbound[key], dryRun)
 				if err != nil {
 					return err
 				}
@@ -119,24 +126,21 @@ func (s *Service) allow(ctx context.Context, actor directory.Actor, connection s
 	}
 }
 
-func (c *change) allowOne(conn *directory.Connection, a directory.Account, match Match, key string, dryRun bool) (Adoption, error) {
-	adoption := Adoption{Account: a, Key: key}
+// allowOne lets the connection adopt an account. unbound is the identity that has the key already, or empty.
+func (c *change) allowOne(conn *directory.Connection, a directory.Account, match Match, key string, unbound directory.IdentityID, dryRun bool) (Adoption, error) {
+	adoption := Adoption{Account: a, Key: key, Bound: unbound}
 	if key == "" {
 		adoption.Problem = "has no " + string(match)
+	}
+	if key == "" || dryRun {
 		return adoption, nil
 	}
-	i, found, err := c.unbound(conn, match, key)
-	if err != nil {
-		return adoption, err
-	}
-	if found {
-		adoption.Bound = i.ID
-	}
-	if dryRun {
-		return adoption, nil
-	}
-	if found {
-		return adoption, c.bind(i, a.Row, "identity.adopt", directory.Changes{})
+	if unbound != "" {
+		i, err := c.holdByID(unbound)
+		if err != nil || i.Account != 0 {
+			return adoption, err
+		}
+		return adoption, c.bind(&i, &a, "identity.adopt", directory.Changes{})
 	}
 	added, err := c.AddAdoption(conn.Row, a.Row, string(match), key)
 	if err != nil || !added {
@@ -145,22 +149,23 @@ func (c *change) allowOne(conn *directory.Connection, a directory.Account, match
 	return adoption, c.event("account.adoptable", string(a.ID), directory.Changes{"connection": conn.Name, "match": string(match)})
 }
 
-// unbound returns the identity of the connection that has the key and is bound to nothing.
-func (c *change) unbound(conn *directory.Connection, match Match, key string) (*directory.Identity, bool, error) {
+// unbound returns the identities of the connection that are bound to nothing, by what they are matched by.
+func (c *change) unbound(conn *directory.Connection, match Match) (map[string]directory.IdentityID, error) {
 	all, err := c.UnboundIdentities(conn.Row)
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
+	byKey := map[string]directory.IdentityID{}
 	for _, i := range all {
-		has := map[Match]string{
+		key := map[Match]string{
 			MatchEmail: directory.Key(wantedEmail(&i)), MatchUsername: directory.Key(conn.ExpandUsername(&i)),
 			MatchUserName: directory.Key(i.UserName), MatchExternalID: i.ExternalID,
-		}
-		if has[match] == key {
-			return &i, true, nil
+		}[match]
+		if key != "" {
+			byKey[key] = i.ID
 		}
 	}
-	return nil, false, nil
+	return byKey, nil
 }
 
 // BindIdentity binds an identity that is bound to nothing to the account of that id, username or e-mail. It manages the account
@@ -176,7 +181,7 @@ func (s *Service) BindIdentity(ctx context.Context, actor directory.Actor, id di
 		if err != nil {
 			return err
 		}
-		return c.bind(i, a.Row, "identity.bind", directory.Changes{})
+		return c.bind(i, &a, "identity.bind", directory.Changes{})
 	})
 }
 
@@ -193,18 +198,22 @@ func (s *Service) RebindIdentity(ctx context.Context, actor directory.Actor, id 
 			return directory.Errorf(directory.Conflict, "identity", "it is bound to %s already", a.Username)
 		}
 		changes := directory.Changes{}
+		changes["account"] = [2]any{nil, string(a.ID)}
 		if i.Account != 0 {
 			old := *i
-			i.Account, i.Manages = 0, false
-			i.Version++
-			if err := c.PutIdentity(i); err != nil {
+			if err := c.putBinding(i, 0, false); err != nil {
 				return err
 			}
-			if err := c.leaveAccount(&old, changes); err != nil {
+			left, err := c.leaveAccount(&old, directory.Changes{})
+			if err != nil {
 				return err
+			}
+			changes["account"] = [2]any{string(left.ID), string(a.ID)}
+			if old.Manages {
+				changes["closed"] = string(left.ID)
 			}
 		}
-		return c.bind(i, a.Row, "identity.rebind", changes)
+		return c.bind(i, &a, "identity.rebind", changes)
 	})
 }
 
@@ -221,9 +230,7 @@ func (s *Service) UnbindIdentity(ctx context.Context, actor directory.Actor, id 
 			return err
 		}
 		managed := i.Manages
-		i.Account, i.Manages = 0, false
-		i.Version++
-		if err := c.PutIdentity(i); err != nil {
+		if err := c.putBinding(i, 0, false); err != nil {
 			return err
 		}
 		a := before
@@ -243,27 +250,43 @@ func (s *Service) UnbindIdentity(ctx context.Context, actor directory.Actor, id 
 
 func (s *Service) changeBinding(ctx context.Context, actor directory.Actor, id directory.IdentityID, fn func(*change, *directory.Identity) error) error {
 	return s.update(ctx, actor, func(c *change) error {
-		i, err := c.IdentityByID(id)
+		i, err := c.holdByID(id)
 		if err != nil {
-			return err
-		}
-		if _, _, err := c.HoldIdentity(i.Connection, id); err != nil {
-			return err
-		}
-		if i, err = c.IdentityByID(id); err != nil {
 			return err
 		}
 		return fn(c, &i)
 	})
 }
 
+// holdByID holds an identity of any connection and returns it as it is now.
+func (c *change) holdByID(id directory.IdentityID) (directory.Identity, error) {
+	i, err := c.IdentityByID(id)
+	if err != nil {
+		return i, err
+	}
+	if _, _, err := c.HoldIdentity(i.Connection, id); err != nil {
+		return i, err
+	}
+	return c.IdentityByID(id)
+}
+
+// putBinding stores another binding of an identity.
+func (c *change) putBinding(i *directory.Identity, account directory.Row, manages bool) error {
+	i.Account, i.Manages = account, manages
+	i.Version, i.Modified = i.Version+1, c.Now()
+	return c.PutIdentity(i)
+}
+
 // bind binds an unbound identity to an account and lets it manage the account unless another does.
-func (c *change) bind(i *directory.Identity, account directory.Row, action string, changes directory.Changes) error {
-	manager, err := c.manager(account)
+func (c *change) bind(i *directory.Identity, a *directory.Account, action string, changes directory.Changes) error {
+	manager, err := c.manager(a.Row)
 	if err != nil {
 		return err
 	}
-	i.Account, i.Manages = account, manager == nil
+	if i.Account == 0 && changes["account"] == nil {
+		changes["account"] = [2]any{nil, string(a.ID)}
+	}
+	i.Account, i.Manages = a.Row, manager == nil
 	i.Version++
 	if err := c.PutIdentity(i); err != nil {
 		return err
@@ -273,11 +296,11 @@ func (c *change) bind(i *directory.Identity, account directory.Row, action strin
 		if err := c.project(nil, i, changes); err != nil {
 			return err
 		}
-		if err := c.RemoveAdoptions(account); err != nil {
+		if err := c.RemoveAdoptions(a.Row); err != nil {
 			return err
 		}
 	}
-	if err := c.settle([]directory.Row{account}, changes); err != nil {
+	if err := c.settle([]directory.Row{a.Row}, changes); err != nil {
 		return err
 	}
 	return c.event(action, string(i.ID), changes)
@@ -286,30 +309,45 @@ func (c *change) bind(i *directory.Identity, account directory.Row, action strin
 // ResolveConflict ends a conflict. With adopt the claimant may have what it claims: the connection's next push of that person is
 // bound to the account. Without, the conflict is forgotten until it happens again.
 //
-// Errors: NotFound; Invalid when adopt is set and the conflict is not about an account's e-mail or userName.
+// Errors: NotFound; Invalid when adopt is set and the claim cannot be granted so: it is not on the e-mail of an account, or the
+// claimant has an account; Conflict when the account is that of another active person of the same connection.
 func (s *Service) ResolveConflict(ctx context.Context, actor directory.Actor, id directory.ConflictID, adopt bool) error {
 	return s.update(ctx, actor, func(c *change) error {
-		all, err := c.Conflicts()
+		k, err := c.Conflict(id)
 		if err != nil {
 			return err
 		}
-		for _, k := range all {
-			if k.ID != id {
-				continue
-			}
-			if adopt && (k.Field != "email" || k.Account == 0) {
-				return directory.Errorf(directory.Invalid, "conflict", "only a claim on the e-mail of an account can be granted: remove or rename the other User, or dismiss the conflict")
-			}
-			if adopt {
-				if _, err := c.AddAdoption(k.Connection, k.Account, string(MatchEmail), directory.Key(k.Value)); err != nil {
-					return err
-				}
-			}
-			if err := c.RemoveConflict(id); err != nil {
+		changes := directory.Changes{"adopt": adopt, "field": k.Field, "value": k.Value, "external_id": k.ExternalID}
+		if k.AccountID != "" {
+			changes["account"] = string(k.AccountID)
+		}
+		if adopt {
+			if err := c.grant(&k); err != nil {
 				return err
 			}
-			return c.event("conflict.resolve", string(id), directory.Changes{"adopt": adopt, "field": k.Field, "value": k.Value})
 		}
-		return directory.Errorf(directory.NotFound, "", "there is no conflict %s", id)
+		if err := c.RemoveConflict(k.Row); err != nil {
+			return err
+		}
+		return c.event("conflict.resolve", string(id), changes)
 	})
+}
+
+// grant lets the claimant of a conflict adopt the account.
+func (c *change) grant(k *directory.OpenConflict) error {
+	if k.Field != "email" || k.Account == 0 {
+		return directory.Errorf(directory.Invalid, "conflict", "only a claim on the e-mail of an account can be granted: remove or rename the other User, or dismiss the conflict")
+	}
+	if k.Identity != "" {
+		return directory.Errorf(directory.Invalid, "conflict", "the claimant has an account: correct the e-mail in the identity provider and dismiss the conflict, or use identity rebind %s", k.Identity)
+	}
+	manager, err := c.manager(k.Account)
+	if err != nil {
+		return err
+	}
+	if manager != nil && manager.Connection == k.Connection && manager.Active {
+		return directory.Errorf(directory.Conflict, "conflict", "the account is that of another active person of the same connection: correct the e-mail in the identity provider and dismiss the conflict")
+	}
+	_, err = c.AddAdoption(k.Connection, k.Account, string(MatchEmail), directory.Key(k.Value))
+	return err
 }

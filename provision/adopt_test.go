@@ -72,7 +72,7 @@ func TestAccount_closed_with_its_identity_is_not_adopted_by_a_username_that_is_h
 		h.remove(i.ID)
 		plan, err := h.s.Adopt(h.ctx(), h.admin, "okta", provision.MatchUsername, false)
 		h.must(err)
-		if len(plan) != 1 || plan[0].Problem == "" {
+		if len(plan) != 0 {
 			t.Errorf("plan: %+v", plan)
 		}
 		if again := h.create(person{userName: "jo@x.test", externalID: "another"}); again.Account == i.Account {
@@ -155,7 +155,7 @@ func TestIdentity_is_unbound_bound_and_bound_elsewhere(t *testing.T) {
 		old := h.accountOf(i)
 		h.must(h.s.RebindIdentity(h.ctx(), h.admin, i.ID, "kim"))
 		now := h.identity(i.ID)
-		if a := h.accountOf(now); a.ID != kim.ID || a.Email != "jo@x.test" || a.Username != "kim" || !now.Manages || now.Version != 4 {
+		if a := h.accountOf(now); a.ID != kim.ID || a.Email != "jo@x.test" || a.Username != "kim" || !now.Manages {
 			t.Errorf("bound elsewhere: %+v, %+v", now, a)
 		}
 		if a := h.accountOf(i); a.Closed.IsZero() || a.Active || a.Email != string(old.ID)+"@users.invalid" {

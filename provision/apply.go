@@ -131,9 +131,7 @@ func (c *change) takeOver(account directory.Row, i *directory.Identity, changes 
 		if !other.Manages {
 			continue
 		}
-		other.Manages = false
-		other.Version++
-		if err := c.PutIdentity(&other); err != nil {
+		if err := c.putBinding(&other, other.Account, false); err != nil {
 			return err
 		}
 		changes["managed_by"] = [2]any{string(other.ID), string(i.ID)}
@@ -214,7 +212,7 @@ func (c *change) project(before, after *directory.Identity, changes directory.Ch
 	if err := c.rename(before, after, &was, &a); err != nil {
 		return err
 	}
-	if before == nil || wantedEmail(before) != wantedEmail(after) {
+	if before == nil || a.Email != wantedEmail(after) {
 		if err := c.changeEmail(after, &a, changes); err != nil {
 			return err
 		}
@@ -258,6 +256,7 @@ func (c *change) changeEmail(i *directory.Identity, a *directory.Account, change
 	if holder != 0 && holder != a.Row {
 		changes["account.email_refused"] = wanted
 		k := emailConflict(i, wanted, holder)
+		k.Identity = i.ID
 		return c.conflict(&k)
 	}
 	a.Email = wanted

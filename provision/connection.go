@@ -86,20 +86,18 @@ func (s *Service) changeConnection(ctx context.Context, actor directory.Actor, n
 	return conn, err
 }
 
+// removedAtOnce is how many identities of a connection that is being removed go in one transaction.
+const removedAtOnce = 100
+
 // RemoveConnection removes a connection with its identities, groups, links, rules and tokens. Accounts that it managed, all
-// deactivated, are closed.
+// deactivated, are closed. The connection is disabled first, and its identities go in pieces: after an interruption it is there,
+// disabled, and can be removed again.
 //
 // Errors: NotFound; Conflict while it manages active accounts.
 func (s *Service) RemoveConnection(ctx context.Context, actor directory.Actor, name string) error {
-	return s.update(ctx, actor, func(c *change) error {
-		if err := c.HoldNesting(); err != nil {
-			return err
-		}
+	err := s.update(ctx, actor, func(c *change) error {
 		conn, err := c.Connection(name)
 		if err != nil {
-			return err
-		}
-		if conn, err = c.HoldConnection(conn.Row); err != nil {
 			return err
 		}
 		active, err := c.CountManagedActive(conn.Row)
@@ -107,19 +105,29 @@ func (s *Service) RemoveConnection(ctx context.Context, actor directory.Actor, n
 			return err
 		}
 		if active > 0 {
-			return directory.Errorf(directory.Conflict, "connection", "%s still manages %d active accounts: migrate them to another connection first, or disable it", name, active)
+			return directory.Errorf(directory.Conflict, "connection",
+				"%s still manages %d active account%s: deactivate them in the identity provider, or migrate them, first; to only refuse its requests, disable it", name, active, map[bool]string{active != 1: "s"}[true])
 		}
-		links, err := c.LinksIn(conn.Row)
-		if err != nil {
-			return err
-		}
-		for {
-			identities, err := c.IdentitiesIn(conn.Row, 0, atOnce)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if _, err := s.EnableConnection(ctx, actor, name, false); err != nil {
+		return err
+	}
+	for more := true; more; {
+		err := s.update(ctx, actor, func(c *change) error {
+			conn, err := c.Connection(name)
 			if err != nil {
 				return err
 			}
-			if len(identities) == 0 {
-				break
+			if _, err := c.HoldConnection(conn.Row); err != nil {
+				return err
+			}
+			identities, err := c.IdentitiesIn(conn.Row, 0, removedAtOnce)
+			if err != nil {
+				return err
 			}
 			for _, i := range identities {
 				if err := c.holdWithGroups(&i); err != nil {
@@ -129,16 +137,32 @@ func (s *Service) RemoveConnection(ctx context.Context, actor directory.Actor, n
 					return err
 				}
 			}
-		}
-		if err := c.Tx.RemoveConnection(conn.Row); err != nil {
+			if more = len(identities) == removedAtOnce; more {
+				return nil
+			}
+			return c.removeEmpty(&conn)
+		})
+		if err != nil {
 			return err
 		}
-		changes := directory.Changes{"name": [2]any{name, nil}}
-		if err := c.settleLinks(links, changes); err != nil {
-			return err
-		}
-		return c.event("connection.remove", string(conn.ID), changes)
-	})
+	}
+	return nil
+}
+
+// removeEmpty removes a connection that has no identities.
+func (c *change) removeEmpty(conn *directory.Connection) error {
+	links, err := c.LinksIn(conn.Row)
+	if err != nil {
+		return err
+	}
+	if err := c.Tx.RemoveConnection(conn.Row); err != nil {
+		return err
+	}
+	changes := directory.Changes{"name": [2]any{conn.Name, nil}}
+	if err := c.settleLinks(links, changes); err != nil {
+		return err
+	}
+	return c.event("connection.remove", string(conn.ID), changes)
 }
 
 // tokenBytes is how many random bytes a token has: 256 bits.

@@ -181,7 +181,7 @@ func checkGroupNames(edit directory.GroupEdit) error {
 // Errors: NotFound; Stale.
 func (s *Service) RemoveGroup(ctx context.Context, actor directory.Actor, id directory.GroupID, ifMatch int64) error {
 	return s.update(ctx, actor, func(c *change) error {
-		if err := c.HoldNesting(); err != nil {
+		if _, err := c.HoldConnection(actor.Connection); err != nil {
 			return err
 		}
 		g, err := c.Group(actor.Connection, id)

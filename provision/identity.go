@@ -52,8 +52,8 @@ func (s *Service) CreateIdentity(ctx context.Context, actor directory.Actor, edi
 		if err := c.holdWithGroups(&before); err != nil {
 			return err
 		}
-		if before.Active {
-			return directory.Errorf(directory.Conflict, "userName", "%q is taken", fresh.UserName)
+		if before, err = c.samePerson([]directory.Identity{before}, &fresh); err != nil { // as it is now
+			return err
 		}
 		made = before
 		made.UserName, made.ExternalID, made.Active = fresh.UserName, fresh.ExternalID, fresh.Active
@@ -201,26 +201,27 @@ func (c *change) removeIdentity(i *directory.Identity) error {
 		return err
 	}
 	if i.Account != 0 {
-		if err := c.leaveAccount(i, changes); err != nil {
+		if _, err := c.leaveAccount(i, changes); err != nil {
 			return err
 		}
 	}
 	return c.event("identity.remove", string(i.ID), changes)
 }
 
-// leaveAccount closes the account that i managed, after i is gone or bound elsewhere, and settles its memberships.
-func (c *change) leaveAccount(i *directory.Identity, changes directory.Changes) error {
+// leaveAccount closes the account that i managed, after i is gone or bound elsewhere, settles its memberships and
+// returns it.
+func (c *change) leaveAccount(i *directory.Identity, changes directory.Changes) (directory.Account, error) {
 	a, err := c.HoldAccount(i.Account)
 	if err != nil {
-		return err
+		return a, err
 	}
 	if i.Manages {
 		before := a
 		a.Closed, a.Email = c.Now(), directory.Unmailable(a.ID)
 		a.Settle(nil)
 		if err := c.putAccount(&before, &a, changes); err != nil {
-			return err
+			return a, err
 		}
 	}
-	return c.settle([]directory.Row{a.Row}, changes)
+	return a, c.settle([]directory.Row{a.Row}, changes)
 }

@@ -108,21 +108,14 @@ func (s *Service) CreateLink(ctx context.Context, actor directory.Actor, connect
 		if l.Team, l.Channel, err = c.target(team, channel); err != nil {
 			return err
 		}
-		if err := c.HoldNesting(); err != nil {
-			return err
-		}
 		if _, err := c.HoldConnection(conn.Row); err != nil {
 			return err
 		}
-		groups, err := c.FindGroups(conn.Row, group)
-		if err != nil {
+		g, err := c.GroupNamed(conn.Row, group)
+		if err != nil && !is(err, directory.NotFound) {
 			return err
 		}
-		for _, g := range groups {
-			if directory.Key(g.DisplayName) == directory.Key(group) {
-				l.Group = g.Row
-			}
-		}
+		l.Group = g.Row
 		if known, err := c.linked(&l); err != nil {
 			return err
 		} else if known {
@@ -178,7 +171,7 @@ func (s *Service) RemoveLink(ctx context.Context, actor directory.Actor, id dire
 		if err != nil {
 			return err
 		}
-		if err := c.holdBelow(l.Row); err != nil {
+		if err := c.holdBelow(l.Connection, l.Row); err != nil {
 			return err
 		}
 		if err := c.Tx.RemoveLink(l.Row); err != nil {
@@ -194,8 +187,8 @@ func (s *Service) RemoveLink(ctx context.Context, actor directory.Actor, id dire
 
 // holdBelow keeps others from changing the members of every group that the links concern, so that nobody joins through a link
 // that is being removed.
-func (c *change) holdBelow(links ...directory.Row) error {
-	if err := c.HoldNesting(); err != nil {
+func (c *change) holdBelow(connection directory.Row, links ...directory.Row) error {
+	if _, err := c.HoldConnection(connection); err != nil {
 		return err
 	}
 	var groups []directory.Row
@@ -219,9 +212,6 @@ func (s *Service) CreateRule(ctx context.Context, actor directory.Actor, connect
 		if err != nil {
 			return err
 		}
-		if err := c.HoldNesting(); err != nil {
-			return err
-		}
 		if _, err := c.HoldConnection(conn.Row); err != nil {
 			return err
 		}
@@ -231,7 +221,7 @@ func (s *Service) CreateRule(ctx context.Context, actor directory.Actor, connect
 			return err
 		}
 		changes := directory.Changes{"pattern": r.Pattern, "team": r.Team, "channel": r.Channel}
-		t := directory.Task{Kind: directory.ApplyRule, Subject: r.Row, Created: c.Now()}
+		t := directory.Task{Kind: directory.ApplyRule, Subject: r.Row, Object: string(r.ID), Created: c.Now()}
 		finished, err := c.stepRule(&t, rulesAtOnce, changes)
 		if err != nil {
 			return err
@@ -249,36 +239,30 @@ func (s *Service) CreateRule(ctx context.Context, actor directory.Actor, connect
 
 // stepRule applies the rule that t is about to up to size further groups.
 func (c *change) stepRule(t *directory.Task, size int, changes directory.Changes) (finished bool, err error) {
-	if err := c.HoldNesting(); err != nil {
-		return false, err
+	r, err := c.RuleAt(t.Subject)
+	if is(err, directory.NotFound) {
+		return true, nil
 	}
-	rules, err := c.Rules(0)
 	if err != nil {
 		return false, err
 	}
-	for _, r := range rules {
-		if r.Row != t.Subject {
-			continue
-		}
-		if _, err := c.HoldConnection(r.Connection); err != nil {
-			return false, err
-		}
-		groups, err := c.GroupsIn(r.Connection, t.Cursor, size)
+	if _, err := c.HoldConnection(r.Connection); err != nil {
+		return false, err
+	}
+	groups, err := c.GroupsIn(r.Connection, t.Cursor, size)
+	if err != nil {
+		return false, err
+	}
+	var links []directory.Row
+	for _, g := range groups {
+		made, err := c.applyRule(&r, &g, changes)
 		if err != nil {
 			return false, err
 		}
-		var links []directory.Row
-		for _, g := range groups {
-			made, err := c.applyRule(&r, &g, changes)
-			if err != nil {
-				return false, err
-			}
-			links = append(links, made...)
-			t.Cursor, t.Done = g.Row, t.Done+1
-		}
-		return len(groups) < size, c.settleLinks(links, changes)
+		links = append(links, made...)
+		t.Cursor, t.Done = g.Row, t.Done+1
 	}
-	return true, nil
+	return len(groups) < size, c.settleLinks(links, changes)
 }
 
 // linkByName wakes the links that sleep for a group of this name, makes those that rules want, and returns the rows of both.
@@ -317,7 +301,7 @@ func (c *change) applyRule(r *directory.Rule, g *directory.Group, changes direct
 		l.Team, l.Channel, err = c.makeTarget(target)
 	}
 	if is(err, directory.NotFound) || is(err, directory.Invalid) {
-		changes["rule_passed_over"] = fmt.Sprintf("%s: %s", r.Pattern, err)
+		changes.Add("rule_passed_over", fmt.Sprintf("%s: %s: %s", r.Pattern, g.DisplayName, err))
 		return nil, nil
 	}
 	if err != nil {
@@ -335,6 +319,12 @@ func (c *change) applyRule(r *directory.Rule, g *directory.Group, changes direct
 // makeTarget makes what is missing of a rule's target: a team by invitation, a private channel. What somebody else makes between
 // the look and the insert is there at the second look.
 func (c *change) makeTarget(target directory.Target) (team, channel directory.Row, err error) {
+	ch := directory.Channel{Name: target.Channel, DisplayName: target.Channel, Type: directory.Private}
+	if target.Channel != "" {
+		if err := ch.Validate(); err != nil { // before there is a team for nothing
+			return 0, 0, err
+		}
+	}
 	t, err := c.Team(target.Team)
 	if err != nil {
 		t = directory.Team{Name: target.Team, DisplayName: target.Team, Type: directory.Invite}
@@ -349,10 +339,10 @@ func (c *change) makeTarget(target directory.Target) (team, channel directory.Ro
 	if target.Channel == "" {
 		return t.Row, 0, nil
 	}
-	if ch, err := c.Channel(t.Row, target.Channel); err == nil {
-		return t.Row, ch.Row, nil
+	if known, err := c.Channel(t.Row, target.Channel); err == nil {
+		return t.Row, known.Row, nil
 	}
-	ch := directory.Channel{Team: t.Row, Name: target.Channel, DisplayName: target.Channel, Type: directory.Private}
+	ch.Team = t.Row
 	if err = c.createChannel(&ch, t.Name); is(err, directory.Conflict) {
 		ch, err = c.Channel(t.Row, target.Channel)
 	}
@@ -368,7 +358,7 @@ func (c *change) noteLostRules(before, after *directory.Group, changes directory
 	for _, r := range rules {
 		_, did := r.Match(before.DisplayName)
 		if _, does := r.Match(after.DisplayName); did && !does {
-			changes["rule_left"] = r.Pattern
+			changes.Add("rule_left", r.Pattern)
 		}
 	}
 	return nil
@@ -381,9 +371,6 @@ func (s *Service) RemoveRule(ctx context.Context, actor directory.Actor, id dire
 		if err != nil {
 			return err
 		}
-		if err := c.HoldNesting(); err != nil {
-			return err
-		}
 		if _, err := c.HoldConnection(r.Connection); err != nil {
 			return err
 		}
@@ -391,7 +378,7 @@ func (s *Service) RemoveRule(ctx context.Context, actor directory.Actor, id dire
 		if err != nil {
 			return err
 		}
-		if err := c.holdBelow(made...); err != nil {
+		if err := c.holdBelow(r.Connection, made...); err != nil {
 			return err
 		}
 		links, err := c.Tx.RemoveRule(r.Row)

@@ -194,7 +194,7 @@ func TestGroup_renamed_away_from_a_rule_keeps_the_link_and_says_so(t *testing.T)
 		h.rename(g.ID, "Engineers")
 		h.wantPlaces(i, inTeam("eng", "Engineers")...)
 		e := h.events(string(g.ID))
-		if got := e[len(e)-1].Changes["rule_left"]; got != "chat-{team}" {
+		if got := fmt.Sprint(e[len(e)-1].Changes["rule_left"]); got != "[chat-{team}]" {
 			t.Errorf("the event says %v", e[len(e)-1].Changes)
 		}
 		h.rename(g.ID, "chat-ops")

@@ -65,7 +65,8 @@ func (c *change) resolve(edits []directory.MemberEdit) (*members, error) {
 		m.steps = append(m.steps, step)
 	}
 	if m.nested {
-		return m, c.HoldNesting()
+		_, err := c.HoldConnection(c.actor.Connection)
+		return m, err
 	}
 	return m, nil
 }

@@ -2,6 +2,7 @@ package provision
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/rollcall-id/rollcall/directory"
@@ -24,70 +25,65 @@ func (c *change) settle(accounts []directory.Row, changes directory.Changes) err
 		return err
 	}
 	began, ended, err := c.Settle(accounts)
-	if began > 0 {
-		changes["memberships_began"] = began
-	}
-	if ended > 0 {
-		changes["memberships_ended"] = ended
-	}
+	changes.Count("memberships_began", began)
+	changes.Count("memberships_ended", ended)
 	return err
 }
 
 // settleMembers settles who was put into or taken out of a group, and everyone concerned by links that are new to it.
 func (c *change) settleMembers(g *directory.Group, m *members, links []directory.Row, changes directory.Changes) error {
-	if m.changed() {
-		above, err := c.LinksAbove([]directory.Row{g.Row})
-		if err != nil {
-			return err
-		}
-		switch {
-		case len(above) == 0:
-		case len(m.identities)+len(m.groups) > atOnce || len(m.groups) > 0:
-			links = append(links, above...)
-		default:
-			accounts, err := c.AccountsOf(m.identities)
-			if err != nil {
-				return err
-			}
-			if err := c.settle(accounts, changes); err != nil {
-				return err
-			}
-		}
+	if !m.changed() {
+		return c.settleLinks(links, changes)
 	}
-	return c.settleLinks(links, changes)
+	above, err := c.LinksAbove([]directory.Row{g.Row})
+	if err != nil || len(above) == 0 {
+		return err
+	}
+	if len(m.groups) > 0 || len(m.identities) > atOnce {
+		return c.settleLinks(above, changes) // those that are new to the group are among them
+	}
+	accounts, err := c.AccountsOf(m.identities)
+	if err != nil {
+		return err
+	}
+	return c.settleLinks(links, changes, accounts...)
 }
 
-// settleLinks settles everyone that links concern: in this change if they are few, else by a task for each link.
-func (c *change) settleLinks(links []directory.Row, changes directory.Changes) error {
-	seen := map[directory.Row]bool{}
-	var accounts []directory.Row
+// settleLinks settles everyone that links concern, and the accounts: in this change if they are few, else by a task for each link.
+func (c *change) settleLinks(links []directory.Row, changes directory.Changes, accounts ...directory.Row) error {
+	var groups, found []directory.Row
 	for _, link := range links {
-		groups, err := c.GroupsUnderLink(link)
+		under, err := c.GroupsUnderLink(link)
 		if err != nil {
 			return err
 		}
-		if err := c.HoldGroups(groups); err != nil {
-			return err
-		}
+		groups = append(groups, under...)
+	}
+	if err := c.HoldGroups(groups); err != nil {
+		return err
+	}
+	for _, link := range links {
 		through, err := c.AccountsThrough(link, 0, atOnce+1)
 		if err != nil {
 			return err
 		}
-		in, err := c.AccountsIn(groups, atOnce+1)
-		if err != nil {
+		found = append(found, through...)
+	}
+	members, err := c.MembersIn(groups, atOnce+1)
+	if err != nil {
+		return err
+	}
+	if len(members) > atOnce || len(found) > atOnce {
+		if err := c.later(directory.SettleLink, links, changes); err != nil {
 			return err
 		}
-		for _, a := range append(through, in...) {
-			if !seen[a] {
-				seen[a] = true
-				accounts = append(accounts, a)
-			}
-		}
-		if len(accounts) > atOnce {
-			return c.later(directory.SettleLink, links, changes)
-		}
+		return c.settle(accounts, changes)
 	}
-	return c.settle(accounts, changes)
+	in, err := c.AccountsOf(members)
+	if err != nil {
+		return err
+	}
+	return c.settle(slices.Concat(accounts, found, in), changes)
 }
 
 // later leaves a task for each subject.
@@ -98,7 +94,15 @@ func (c *change) later(kind directory.TaskKind, subjects []directory.Row, change
 			continue
 		}
 		seen[subject] = true
-		if err := c.AddTask(&directory.Task{Kind: kind, Subject: subject, Created: c.Now()}); err != nil {
+		t := directory.Task{Kind: kind, Subject: subject, Created: c.Now()}
+		if kind == directory.SettleLink {
+			id, err := c.LinkID(subject)
+			if err != nil {
+				return err
+			}
+			t.Object = string(id)
+		}
+		if err := c.AddTask(&t); err != nil {
 			return err
 		}
 	}
@@ -129,15 +133,14 @@ func (s *Service) Work(ctx context.Context) {
 func (s *Service) FinishTasks(ctx context.Context, progress func(done int64)) error {
 	size := 50
 	for {
-		started := time.Now()
-		done, more, err := s.piece(ctx, size)
-		if err != nil || !more {
+		done, took, err := s.piece(ctx, size)
+		if err != nil || took == 0 {
 			return err
 		}
 		if progress != nil {
 			progress(done)
 		}
-		if took := time.Since(started); took > pieceTime {
+		if took > pieceTime {
 			size = max(size/2, 1)
 		} else if took < pieceTime/2 {
 			size = min(size*3/2+1, 500)
@@ -145,34 +148,47 @@ func (s *Service) FinishTasks(ctx context.Context, progress func(done int64)) er
 	}
 }
 
-// piece does up to size objects of the oldest task. more is false when there was no task.
-func (s *Service) piece(ctx context.Context, size int) (done int64, more bool, err error) {
+// piece does up to size objects of the oldest task. It returns how many the task has done in all, and how long the piece held its
+// transaction, which is zero when there was no task.
+func (s *Service) piece(ctx context.Context, size int) (done int64, took time.Duration, err error) {
 	err = s.update(ctx, directory.Actor{Name: "rollcall"}, func(c *change) error {
+		began := time.Now()
 		t, err := c.HoldTask()
 		if is(err, directory.NotFound) {
-			more = false
+			took = 0
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		more = true
-		finished, err := c.step(&t, size)
-		done = t.Done
+		changes := directory.Changes{}
+		finished, err := c.step(&t, size, changes)
 		if err != nil {
 			return err
 		}
+		t.Add(changes)
 		if finished {
-			return c.RemoveTask(t.Row)
+			err = c.finish(&t, changes)
+		} else {
+			err = c.PutTask(&t)
 		}
-		return c.PutTask(&t)
+		done, took = t.Done, max(time.Since(began), 1)
+		return err
 	})
-	return done, more, err
+	return done, took, err
+}
+
+// finish removes a task and tells what came of it.
+func (c *change) finish(t *directory.Task, changes directory.Changes) error {
+	if err := c.RemoveTask(t.Row); err != nil {
+		return err
+	}
+	changes["objects"], changes["memberships_began"], changes["memberships_ended"] = t.Done, t.Began, t.Ended
+	return c.event("task.finish", t.Object, changes)
 }
 
 // step does up to size objects of t and moves its cursor.
-func (c *change) step(t *directory.Task, size int) (finished bool, err error) {
-	changes := directory.Changes{} // what a task did is counted in the event of the change that left it
+func (c *change) step(t *directory.Task, size int, changes directory.Changes) (finished bool, err error) {
 	switch t.Kind {
 	case directory.ApplyRule:
 		return c.stepRule(t, size, changes)

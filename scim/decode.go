@@ -5,6 +5,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -16,7 +17,9 @@ import (
 const (
 	maxBody      = 1 << 20
 	maxGroupBody = 32 << 20
-	maxDepth     = 32
+	maxDocument  = 1 << 20   // of a User, as it is kept
+	maxDepth     = 32        // of nesting
+	maxValues    = 1_250_000 // in one body: enough for 200,000 members with all that is said of each
 )
 
 // readBody reads the JSON object of a request. collapse, unless nil, may make less of a value as soon as it is read.
@@ -33,8 +36,8 @@ func (d *Door) readBody(r *request, limit int64, collapse func(in string, v any)
 	if err := web.LimitBody(r.w, r.Request, limit); err != nil {
 		return nil, err
 	}
-	dec := jsontext.NewDecoder(r.Body)
-	v, err := decode(dec, "", 0, collapse)
+	dec := decoder{Decoder: jsontext.NewDecoder(r.Body), collapse: collapse}
+	v, err := dec.value("", 0)
 	if err == nil {
 		if _, err = dec.ReadToken(); err == io.EOF {
 			err = nil
@@ -75,10 +78,20 @@ func syntax(err error) string {
 	return "syntax"
 }
 
-// decode reads one value. in is the name of the member of an object that it stands in, lower case.
-func decode(dec *jsontext.Decoder, in string, depth int, collapse func(string, any) any) (any, error) {
+// decoder reads JSON into maps, lists, strings, numbers and truth values, and no more of them than it should.
+type decoder struct {
+	*jsontext.Decoder
+	collapse func(in string, v any) any
+	values   int
+}
+
+// value reads one value. in is the name of the member of an object that it stands in, lower case.
+func (dec *decoder) value(in string, depth int) (any, error) {
 	if depth > maxDepth {
 		return nil, schema.Errorf(schema.InvalidSyntax, "the body nests deeper than %d", maxDepth)
+	}
+	if dec.values++; dec.values > maxValues {
+		return nil, &web.Error{Status: http.StatusRequestEntityTooLarge, Msg: "the body has more values than " + strconv.Itoa(maxValues)}
 	}
 	token, err := dec.ReadToken()
 	if err != nil {
@@ -93,7 +106,7 @@ func decode(dec *jsontext.Decoder, in string, depth int, collapse func(string, a
 				return nil, err
 			}
 			key := name.String()
-			if object[key], err = decode(dec, strings.ToLower(key), depth+1, collapse); err != nil {
+			if object[key], err = dec.value(strings.ToLower(key), depth+1); err != nil {
 				return nil, err
 			}
 		}
@@ -102,12 +115,12 @@ func decode(dec *jsontext.Decoder, in string, depth int, collapse func(string, a
 	case '[':
 		list := []any{}
 		for dec.PeekKind() != ']' {
-			v, err := decode(dec, in, depth+1, collapse)
+			v, err := dec.value(in, depth+1)
 			if err != nil {
 				return nil, err
 			}
-			if collapse != nil {
-				v = collapse(in, v)
+			if dec.collapse != nil {
+				v = dec.collapse(in, v)
 			}
 			list = append(list, v)
 		}

@@ -11,7 +11,7 @@ import (
 const (
 	// memberPage is how many members are read at once.
 	memberPage = 1000
-	// largeGroups is how many groups with more members than a page are being answered at once.
+	// largeGroups is how many groups are held in memory with all their members at once.
 	largeGroups = 4
 )
 
@@ -27,11 +27,9 @@ func (d *Door) createGroup(r *request) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	a, err := d.groupAnswer(r, http.StatusCreated, &g)
-	if err == nil {
-		a.location = r.location("/Groups/", string(g.ID))
-	}
-	return a, err
+	a := d.groupAnswer(r, http.StatusCreated, &g)
+	a.location = r.location("/Groups/", string(g.ID))
+	return a, nil
 }
 
 func (d *Door) groupBody(r *request) (directory.GroupEdit, error) {
@@ -57,7 +55,7 @@ func (d *Door) getGroup(r *request) (*answer, error) {
 	if r.unchanged(g.Version) {
 		return &answer{status: http.StatusNotModified, version: g.Version}, nil
 	}
-	return d.groupAnswer(r, http.StatusOK, &g)
+	return d.groupAnswer(r, http.StatusOK, &g), nil
 }
 
 // replaceGroup answers a PUT.
@@ -88,12 +86,9 @@ func (d *Door) patchGroup(r *request) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !r.projection.Default() {
-		return d.updateGroup(r, edit)
-	}
-	g, err := d.Provision.UpdateGroup(r.Context(), r.actor, directory.GroupID(r.id), r.ifMatch, edit)
-	if err != nil {
-		return nil, err
+	g, err := d.editGroup(r, edit)
+	if err != nil || !r.projection.Default() {
+		return d.groupAnswer(r, http.StatusOK, &g), err
 	}
 	large := false
 	err = d.DB.View(r.Context(), func(tx *store.Tx) (err error) {
@@ -106,27 +101,47 @@ func (d *Door) patchGroup(r *request) (*answer, error) {
 	if large {
 		return &answer{status: http.StatusNoContent, version: g.Version}, nil
 	}
-	return d.groupAnswer(r, http.StatusOK, &g)
+	return d.groupAnswer(r, http.StatusOK, &g), nil
 }
 
 func (d *Door) updateGroup(r *request, edit directory.GroupEdit) (*answer, error) {
-	g, err := d.Provision.UpdateGroup(r.Context(), r.actor, directory.GroupID(r.id), r.ifMatch, edit)
+	g, err := d.editGroup(r, edit)
+	return d.groupAnswer(r, http.StatusOK, &g), err
+}
+
+func (d *Door) editGroup(r *request, edit directory.GroupEdit) (g directory.Group, err error) {
+	version, err := r.ifMatch(d.groupVersion(r))
 	if err != nil {
-		return nil, err
+		return g, err
 	}
-	return d.groupAnswer(r, http.StatusOK, &g)
+	return d.Provision.UpdateGroup(r.Context(), r.actor, directory.GroupID(r.id), version, edit)
+}
+
+func (d *Door) groupVersion(r *request) func() (int64, error) {
+	return func() (version int64, err error) {
+		err = d.DB.View(r.Context(), func(tx *store.Tx) error {
+			g, err := tx.Group(r.actor.Connection, directory.GroupID(r.id))
+			version = g.Version
+			return err
+		})
+		return version, err
+	}
 }
 
 // deleteGroup answers a DELETE.
 //
 // RFC 7644, section 3.6.
 func (d *Door) deleteGroup(r *request) (*answer, error) {
-	err := d.Provision.RemoveGroup(r.Context(), r.actor, directory.GroupID(r.id), r.ifMatch)
+	version, err := r.ifMatch(d.groupVersion(r))
+	if err != nil {
+		return nil, err
+	}
+	err = d.Provision.RemoveGroup(r.Context(), r.actor, directory.GroupID(r.id), version)
 	return &answer{status: http.StatusNoContent}, err
 }
 
-func (d *Door) groupAnswer(r *request, status int, g *directory.Group) (*answer, error) {
-	return &answer{status: status, version: g.Version, stream: func(w *writer) error { return d.writeGroup(w, r, g) }}, nil
+func (d *Door) groupAnswer(r *request, status int, g *directory.Group) *answer {
+	return &answer{status: status, version: g.Version, stream: func(w *writer) error { return d.writeGroup(w, r, g) }}
 }
 
 func (d *Door) listGroups(r *request) (*answer, error) {
@@ -175,6 +190,13 @@ func (d *Door) writeGroup(w *writer, r *request, g *directory.Group) error {
 	w.b = append(w.b, ',')
 	w.b = d.appendMeta(w.b, r, "Group", "/Groups/", string(g.ID), g.Created, g.Modified, g.Version)
 	if r.projection.Wants("members") {
+		if w.hold {
+			release, err := d.enterLarge(r)
+			if err != nil {
+				return err
+			}
+			defer release()
+		}
 		if err := d.writeMembers(w, r, g); err != nil {
 			return err
 		}
@@ -201,13 +223,6 @@ func (d *Door) writeMembers(w *writer, r *request, g *directory.Group) error {
 		}
 		if first {
 			w.b = append(w.b, `,"members":[`...)
-			if len(page) == memberPage {
-				release, err := d.enterLarge(r)
-				if err != nil {
-					return err
-				}
-				defer release()
-			}
 		}
 		for n, m := range page {
 			if n > 0 || !first {
@@ -230,7 +245,7 @@ func (d *Door) writeMembers(w *writer, r *request, g *directory.Group) error {
 	}
 }
 
-// enterLarge waits for its turn to answer with a large group.
+// enterLarge waits for its turn to hold a group with all its members in memory.
 func (d *Door) enterLarge(r *request) (release func(), err error) {
 	select {
 	case d.large <- struct{}{}:

@@ -5,6 +5,7 @@ import (
 	"math"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -27,8 +28,7 @@ type request struct {
 	base       string // URL of the door
 	params     map[string]string
 	projection schema.Projection
-	startIndex int   // as the answer says it, from 1
-	ifMatch    int64 // version, zero for any
+	startIndex int // as the answer says it, from 1
 }
 
 // base returns the URL of the door, as the configuration or else the request says it.
@@ -42,7 +42,7 @@ func (d *Door) base(r *http.Request) string {
 // location returns the URL of a resource.
 func (r *request) location(path, id string) string { return r.base + path + id }
 
-// readParams reads what counts for every endpoint: the parameters of the query, the attributes wanted, the condition.
+// readParams reads what counts for every endpoint: the parameters of the query, the attributes wanted.
 func (d *Door) readParams(r *request) error {
 	if r.URL.RawQuery != "" {
 		if err := r.parseQuery(); err != nil {
@@ -53,13 +53,6 @@ func (d *Door) readParams(r *request) error {
 			resource = d.group
 		}
 		r.projection = resource.Projection(r.params["attributes"], r.params["excludedattributes"])
-	}
-	if match := r.Header.Get("If-Match"); match != "" && match != "*" {
-		version, ok := parseTag(match)
-		if !ok {
-			return directory.Errorf(directory.Stale, "If-Match", "is no version that there was")
-		}
-		r.ifMatch = version
 	}
 	return nil
 }
@@ -133,13 +126,43 @@ func searchParams(body map[string]any) (map[string]string, error) {
 	return params, nil
 }
 
+var entityTag = regexp.MustCompile(`^(?:W/)?"([1-9][0-9]{0,17})"$`)
+
 // parseTag reads the version from an entity tag such as W/"7".
 //
 // RFC 7232, section 2.3.
 func parseTag(tag string) (int64, bool) {
-	tag = strings.TrimPrefix(strings.TrimSpace(tag), "W/")
-	version, err := strconv.ParseInt(strings.Trim(tag, `"`), 10, 64)
-	return version, err == nil && version > 0 && len(tag) > 2 && tag[0] == '"' && tag[len(tag)-1] == '"'
+	found := entityTag.FindStringSubmatch(strings.TrimSpace(tag))
+	if found == nil {
+		return 0, false
+	}
+	version, err := strconv.ParseInt(found[1], 10, 64)
+	return version, err == nil
+}
+
+// ifMatch returns the version that the resource must have, zero for any. Of several tags it is the one that the resource has, as
+// current says, if there is one.
+//
+// RFC 7644, section 3.14. RFC 7232, section 3.1.
+func (r *request) ifMatch(current func() (int64, error)) (int64, error) {
+	header := r.Header.Get("If-Match")
+	if header == "" || strings.TrimSpace(header) == "*" {
+		return 0, nil
+	}
+	tags := strings.Split(header, ",")
+	if version, ok := parseTag(tags[0]); ok && len(tags) == 1 {
+		return version, nil
+	}
+	now, err := current()
+	if err != nil {
+		return 0, err
+	}
+	for _, tag := range tags {
+		if version, ok := parseTag(tag); ok && version == now {
+			return version, nil
+		}
+	}
+	return 0, directory.Errorf(directory.Stale, "version", "the resource has changed; its version is now %d", now)
 }
 
 // unchanged reports whether the client has this version of the resource already.

@@ -12,6 +12,7 @@ import (
 	"maps"
 	"net/http"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -129,6 +130,7 @@ func (d *Door) serve(w http.ResponseWriter, r *http.Request) {
 
 func (d *Door) admit(r *http.Request) (directory.Actor, error) {
 	record := web.RecordOf(r.Context())
+	record.Path = Base + "/…" // until it is known to be ours: people paste anything
 	actor, err := login.Connection(r.Context(), d.DB, r.Header.Get("Authorization"))
 	record.Connection, record.TokenID = actor.ConnName, string(actor.Token)
 	actor.Request = record.RequestID
@@ -151,6 +153,7 @@ func (d *Door) find(r *request) (handler, error) {
 		return nil, &web.Error{Status: http.StatusNotFound, Msg: "there is no such endpoint under " + Base}
 	}
 	r.id = match.Vars["id"]
+	web.RecordOf(r.Context()).Path = Base + logged(match.Route.GetName(), r.id)
 	e := d.endpoints[match.Route.GetName()]
 	if h := e[r.Method]; h != nil {
 		return h, nil
@@ -158,4 +161,14 @@ func (d *Door) find(r *request) (handler, error) {
 	allow := strings.Join(slices.Sorted(maps.Keys(e)), ", ")
 	r.w.Header().Set("Allow", allow)
 	return nil, &web.Error{Status: http.StatusMethodNotAllowed, Msg: r.Method + " is not possible here: use " + allow}
+}
+
+var ourID = regexp.MustCompile(`^[0-9a-v]{26}$`)
+
+// logged is a path for the log: what is not an id of ours may be a name or a secret.
+func logged(route, id string) string {
+	if ourID.MatchString(id) {
+		return strings.Replace(route, "{id}", id, 1)
+	}
+	return route
 }

@@ -45,6 +45,9 @@ func (d *Door) content(doc map[string]any) provision.Edit {
 		if err != nil || bytes.Equal(document, i.Document) {
 			return err
 		}
+		if len(document) > maxDocument {
+			return directory.Errorf(directory.Limit, "", "the User would have more than %d bytes", maxDocument)
+		}
 		i.Document = document
 		i.UserName, _ = doc["userName"].(string)
 		i.ExternalID, _ = doc["externalId"].(string)
@@ -151,7 +154,11 @@ func (d *Door) patchUser(r *request) (*answer, error) {
 }
 
 func (d *Door) updateUser(r *request, edit provision.Edit) (*answer, error) {
-	i, err := d.Provision.UpdateIdentity(r.Context(), r.actor, directory.IdentityID(r.id), r.ifMatch, edit)
+	version, err := r.ifMatch(d.userVersion(r))
+	if err != nil {
+		return nil, err
+	}
+	i, err := d.Provision.UpdateIdentity(r.Context(), r.actor, directory.IdentityID(r.id), version, edit)
 	if err != nil {
 		return nil, err
 	}
@@ -162,8 +169,23 @@ func (d *Door) updateUser(r *request, edit provision.Edit) (*answer, error) {
 //
 // RFC 7644, section 3.6.
 func (d *Door) deleteUser(r *request) (*answer, error) {
-	err := d.Provision.RemoveIdentity(r.Context(), r.actor, directory.IdentityID(r.id), r.ifMatch)
+	version, err := r.ifMatch(d.userVersion(r))
+	if err != nil {
+		return nil, err
+	}
+	err = d.Provision.RemoveIdentity(r.Context(), r.actor, directory.IdentityID(r.id), version)
 	return &answer{status: http.StatusNoContent}, err
+}
+
+func (d *Door) userVersion(r *request) func() (int64, error) {
+	return func() (version int64, err error) {
+		err = d.DB.View(r.Context(), func(tx *store.Tx) error {
+			i, err := tx.Identity(r.actor.Connection, directory.IdentityID(r.id))
+			version = i.Version
+			return err
+		})
+		return version, err
+	}
 }
 
 // userAnswer renders an identity that was just written.

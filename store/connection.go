@@ -33,7 +33,8 @@ func (tx *Tx) ConnectionAt(row directory.Row) (directory.Connection, error) {
 	return tx.connection(`select `+connectionColumns+` from connection c where c.row_id = $1`, int64(row))
 }
 
-// HoldConnection is ConnectionAt, and keeps others from changing the connection until the end.
+// HoldConnection is ConnectionAt, and keeps others until the end from changing the connection, the names of its groups, which of
+// them is in which, and its links and rules. It comes before every other hold.
 func (tx *Tx) HoldConnection(row directory.Row) (directory.Connection, error) {
 	return tx.connection(`select `+connectionColumns+` from connection c where c.row_id = $1 for_update`, int64(row))
 }
@@ -191,8 +192,11 @@ func (tx *Tx) AddAdoption(connection, account directory.Row, field, key string) 
 // Adoption returns the account that an identity of the connection may adopt, and zero when there is none.
 func (tx *Tx) Adoption(connection directory.Row, email, username, userName, externalID string) (directory.Row, error) {
 	var row int64
-	_, err := tx.get(`select account from adoption where connection = $1 and (field = 'email' and key = $2 or field = 'username' and key = $3
-		or field = 'userName' and key = $4 or field = 'externalId' and key = $5) order by field limit 1`,
+	// Four look-ups and not one with `or`, which would read every adoption of the connection.
+	_, err := tx.get(`select account from adoption where connection = $1 and field = 'externalId' and key = $5
+		union all select account from adoption where connection = $1 and field = 'email' and key = $2
+		union all select account from adoption where connection = $1 and field = 'userName' and key = $4
+		union all select account from adoption where connection = $1 and field = 'username' and key = $3 limit 1`,
 		[]any{int64(connection), directory.Key(email), directory.Key(username), directory.Key(userName), externalID}, &row)
 	return directory.Row(row), err
 }

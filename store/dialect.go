@@ -14,6 +14,7 @@ import (
 //	x in texts($1)        $1 is a list of texts, a JSON array
 //	from texts_table($1)  the same as a table with the one column value
 //	… for_update          at the end of a select: holds the rows until the end, on a database that locks rows at all
+//	… for_presence        the same, but others may change the rows and only not remove them
 //	… returning_row       at the end of an insert of one row, for Tx.add
 //
 // What stands in '…' is left alone.
@@ -34,6 +35,7 @@ type dialect struct {
 	texts     string
 	textTable string
 	forUpdate string
+	presence  string
 	returning string // empty where the driver says which row an insert made
 	hasTable  string // counts the tables of the name $1
 	collate   string // makes the database compare texts by their bytes
@@ -56,7 +58,7 @@ type dialect struct {
 // maxStatements bounds what is remembered of statements, because filters make new ones for ever.
 const maxStatements = 500
 
-var macro = regexp.MustCompile(`'[^']*'|\b(rows|texts|texts_table)\(\$(\d+)\)|\$(\d+)|\s+for_update\b|\s+returning_row\b`)
+var macro = regexp.MustCompile(`'[^']*'|\b(rows|texts|texts_table)\(\$(\d+)\)|\$(\d+)|\s+for_update\b|\s+for_presence\b|\s+returning_row\b`)
 
 // rewrite gives the statement in the words of the database.
 func (d *dialect) rewrite(query string) string {
@@ -92,6 +94,8 @@ func (d *dialect) expand(found string) string {
 		return found
 	case strings.HasSuffix(found, "returning_row"):
 		return d.returning
+	case strings.HasSuffix(found, "for_presence"):
+		return d.presence
 	}
 	return d.forUpdate
 }

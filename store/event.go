@@ -45,21 +45,32 @@ func (tx *Tx) Events(objects []string, limit int) (all []directory.Event, err er
 
 // AddConflict stores a conflict and sets its row; added is false when it was known.
 func (tx *Tx) AddConflict(c *directory.OpenConflict) (added bool, err error) {
-	return tx.add(&c.Row, `insert into conflict (id, connection, field, value, value_key, external_id, account, detail, created)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict do nothing returning_row`, string(c.ID), int64(c.Connection), c.Field, c.Value,
-		directory.Key(c.Value), c.ExternalID, null(int64(c.Account)), c.Detail, ms(c.Created))
+	return tx.add(&c.Row, `insert into conflict (id, connection, field, value, value_key, external_id, identity, account, detail, created)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict do nothing returning_row`, string(c.ID), int64(c.Connection), c.Field, c.Value,
+		directory.Key(c.Value), c.ExternalID, string(c.Identity), null(int64(c.Account)), c.Detail, ms(c.Created))
 }
 
 // Conflicts returns the conflicts, oldest first.
-func (tx *Tx) Conflicts() (all []directory.OpenConflict, err error) {
-	err = tx.each(`select k.row_id, k.id, k.connection, c.name, k.field, k.value, k.external_id, coalesce(k.account, 0), coalesce(a.id, ''), k.detail, k.created
-		from conflict k join connection c on c.row_id = k.connection left join account a on a.row_id = k.account order by k.row_id`, nil,
+func (tx *Tx) Conflicts() ([]directory.OpenConflict, error) { return tx.conflicts(`order by k.row_id`) }
+
+// Conflict returns a conflict. Errors: NotFound.
+func (tx *Tx) Conflict(id directory.ConflictID) (directory.OpenConflict, error) {
+	all, err := tx.conflicts(`where k.id = $1`, string(id))
+	if err != nil || len(all) == 0 {
+		return directory.OpenConflict{}, notFound("conflict", id, err)
+	}
+	return all[0], nil
+}
+
+func (tx *Tx) conflicts(where string, args ...any) (all []directory.OpenConflict, err error) {
+	err = tx.each(`select k.row_id, k.id, k.connection, c.name, k.field, k.value, k.external_id, k.identity, coalesce(k.account, 0), coalesce(a.id, ''), k.detail, k.created
+		from conflict k join connection c on c.row_id = k.connection left join account a on a.row_id = k.account `+where, args,
 		func(scan func(...any) error) error {
 			var (
 				k       directory.OpenConflict
 				created int64
 			)
-			err := scan((*int64)(&k.Row), (*string)(&k.ID), (*int64)(&k.Connection), &k.ConnName, &k.Field, &k.Value, &k.ExternalID,
+			err := scan((*int64)(&k.Row), (*string)(&k.ID), (*int64)(&k.Connection), &k.ConnName, &k.Field, &k.Value, &k.ExternalID, (*string)(&k.Identity),
 				(*int64)(&k.Account), (*string)(&k.AccountID), &k.Detail, &created)
 			k.Created = at(created)
 			all = append(all, k)
@@ -68,12 +79,9 @@ func (tx *Tx) Conflicts() (all []directory.OpenConflict, err error) {
 	return all, err
 }
 
-// RemoveConflict removes a conflict. Errors: NotFound.
-func (tx *Tx) RemoveConflict(id directory.ConflictID) error {
-	n, err := tx.exec(`delete from conflict where id = $1`, string(id))
-	if err == nil && n == 0 {
-		return notFound("conflict", id, nil)
-	}
+// RemoveConflict removes a conflict.
+func (tx *Tx) RemoveConflict(row directory.Row) error {
+	_, err := tx.exec(`delete from conflict where row_id = $1`, int64(row))
 	return err
 }
 

@@ -55,6 +55,11 @@ func (tx *Tx) HoldGroup(connection directory.Row, id directory.GroupID) (directo
 	return tx.group(`select `+groupColumns+` from grp g where g.id = $1 and g.connection = $2 for_update`, string(id), int64(connection))
 }
 
+// GroupNamed returns the group of that name. Errors: NotFound.
+func (tx *Tx) GroupNamed(connection directory.Row, name string) (directory.Group, error) {
+	return tx.group(`select `+groupColumns+` from grp g where g.connection = $1 and g.name_key = $2`, int64(connection), directory.Key(name))
+}
+
 // FindGroups returns the groups of that id or name, of one connection or of all when it is zero.
 func (tx *Tx) FindGroups(connection directory.Row, name string) ([]directory.Group, error) {
 	return tx.groups(`select `+groupColumns+` from grp g where (g.id = $1 or g.name_key = $2) and ($3 = 0 or g.connection = $3) order by g.row_id`,
@@ -223,9 +228,10 @@ func texts(values []string) string {
 	return string(b)
 }
 
-// AddMembers puts identities into a group and returns those that were not in it.
+// AddMembers puts identities into a group and returns those that were not in it. An identity that is removed meanwhile is
+// passed over.
 func (tx *Tx) AddMembers(group directory.Row, identities []directory.Row) ([]directory.Row, error) {
-	return tx.rowsOf(`insert into member (grp, identity) select cast($1 as bigint), row_id from identity where row_id in rows($2)
+	return tx.rowsOf(`insert into member (grp, identity) select cast($1 as bigint), row_id from identity where row_id in rows($2) for_presence
 		on conflict do nothing returning identity`, int64(group), list(identities))
 }
 
@@ -295,12 +301,6 @@ func (tx *Tx) DropStrays(group directory.Row, values []string) error {
 // KeepStrays forgets all values that name nobody but these.
 func (tx *Tx) KeepStrays(group directory.Row, values []string) error {
 	_, err := tx.exec(`delete from stray where grp = $1 and value not in texts($2)`, int64(group), texts(values))
-	return err
-}
-
-// HoldNesting keeps others from changing which group is in which until the end. It comes before every other hold.
-func (tx *Tx) HoldNesting() error {
-	_, err := tx.get(`select name from lock where name = 'nesting' for_update`, nil, new(string))
 	return err
 }
 

@@ -101,16 +101,16 @@ func (tx *Tx) IdentitiesIn(connection, after directory.Row, limit int) ([]direct
 		int64(connection), int64(after), int64(limit))
 }
 
-// AddIdentity stores a new identity and sets its row. Errors: Conflict when userName or externalId is taken.
+// AddIdentity stores a new identity and sets its row. UserName and externalId must have been found free in this transaction.
 func (tx *Tx) AddIdentity(i *directory.Identity) error {
 	profile, _ := json.Marshal(i.Profile) // strings always marshal
-	ok, err := tx.add(&i.Row, `insert into identity (id, connection, account, manages, version, created, modified, active, inactive_since,
+	_, err := tx.add(&i.Row, `insert into identity (id, connection, account, manages, version, created, modified, active, inactive_since,
 		user_name, user_name_key, external_id, subject, profile, search, document)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) on conflict do nothing returning_row`,
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) returning_row`,
 		string(i.ID), int64(i.Connection), null(int64(i.Account)), i.Manages, i.Version, ms(i.Created), ms(i.Modified), i.Active,
 		null(ms(i.InactiveSince)), i.UserName, directory.Key(i.UserName), null(i.ExternalID), null(i.Subject), string(profile),
 		string(i.Search), string(i.Document))
-	return taken("userName", i.UserName, ok, err)
+	return err
 }
 
 // PutIdentity stores an identity that is there. UserName and externalId must have been found free in this transaction.

@@ -101,6 +101,15 @@ func (tx *Tx) Rules(connection directory.Row) ([]directory.Rule, error) {
 	return tx.rules(`where $1 = 0 or r.connection = $1 order by r.row_id`, int64(connection))
 }
 
+// RuleAt returns the rule in that row. Errors: NotFound.
+func (tx *Tx) RuleAt(row directory.Row) (directory.Rule, error) {
+	all, err := tx.rules(`where r.row_id = $1`, int64(row))
+	if err != nil || len(all) == 0 {
+		return directory.Rule{}, notFound("rule", "", err)
+	}
+	return all[0], nil
+}
+
 // Rule returns a rule. Errors: NotFound.
 func (tx *Tx) Rule(id directory.RuleID) (directory.Rule, error) {
 	all, err := tx.rules(`where r.id = $1`, string(id))
@@ -126,6 +135,12 @@ func (tx *Tx) RemoveRule(row directory.Row) ([]directory.Row, error) {
 	}
 	_, err = tx.exec(`delete from rule where row_id = $1`, int64(row))
 	return links, err
+}
+
+// LinkID returns the id of a link, empty when it is gone.
+func (tx *Tx) LinkID(row directory.Row) (id directory.LinkID, err error) {
+	_, err = tx.get(`select id from link where row_id = $1`, []any{int64(row)}, (*string)(&id))
+	return id, err
 }
 
 // LinksBy returns the rows of the links that a rule made.

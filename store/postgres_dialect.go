@@ -19,6 +19,7 @@ func postgresDialect() *dialect {
 		texts:     "(select jsonb_array_elements_text(cast($ as jsonb)))",
 		textTable: "jsonb_array_elements_text(cast($ as jsonb)) as texts_table (value)",
 		forUpdate: " for no key update",
+		presence:  " for key share",
 		returning: " returning row_id",
 		hasTable:  "select count(*) from pg_catalog.pg_tables where schemaname = current_schema() and tablename = $1",
 		collate:   ` collate "C"`,

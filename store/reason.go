@@ -7,15 +7,16 @@ import (
 )
 
 // desired is what the links want for the accounts in $1: from their groups upward to every ancestor, and from there to the
-// links. A link to a channel wants its team too, as a member.
+// links. A link to a channel wants its team too, as a member. SQLite takes the tables of a cross join in their order; else it
+// would read every link there is.
 const desired = `with recursive up (account, grp) as (
 		select i.account, m.grp from identity i join member m on m.identity = i.row_id where i.account in rows($1)
 		union
 		select up.account, n.parent from up join nesting n on n.child = up.grp),
 	want (account, team, channel, link, role) as (
-		select up.account, l.team, l.channel, l.row_id, l.role from up join link l on l.grp = up.grp
+		select up.account, l.team, l.channel, l.row_id, l.role from up cross join link l where l.grp = up.grp
 		union
-		select up.account, l.team, 0, l.row_id, 1 from up join link l on l.grp = up.grp where l.channel <> 0)
+		select up.account, l.team, 0, l.row_id, 1 from up cross join link l where l.grp = up.grp and l.channel <> 0)
 	`
 
 // Settle gives the accounts the reasons that they should have, no more and no fewer, and returns how many reasons began and
@@ -83,10 +84,9 @@ func (tx *Tx) AccountsOf(identities []directory.Row) ([]directory.Row, error) {
 	return slices.DeleteFunc(all, func(r directory.Row) bool { return r == 0 }), err
 }
 
-// AccountsIn returns up to limit accounts of the direct members of groups.
-func (tx *Tx) AccountsIn(groups []directory.Row, limit int) ([]directory.Row, error) {
-	return tx.rowsOf(`select distinct i.account from member m join identity i on i.row_id = m.identity
-		where m.grp in rows($1) and i.account is not null order by i.account limit $2`, list(groups), int64(limit))
+// MembersIn returns up to limit identities that are directly in groups, one as often as it is in them.
+func (tx *Tx) MembersIn(groups []directory.Row, limit int) ([]directory.Row, error) {
+	return tx.rowsOf(`select identity from member where grp in rows($1) limit $2`, list(groups), int64(limit))
 }
 
 // MembersFrom returns up to limit direct members of a group behind the identity after, and their accounts; the account is zero

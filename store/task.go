@@ -4,8 +4,9 @@ import "github.com/rollcall-id/rollcall/directory"
 
 // AddTask stores a task and sets its row.
 func (tx *Tx) AddTask(t *directory.Task) error {
-	_, err := tx.add(&t.Row, `insert into task (kind, subject, grp, cursor, done, created) values ($1, $2, $3, $4, $5, $6) returning_row`,
-		int64(t.Kind), int64(t.Subject), int64(t.Group), int64(t.Cursor), t.Done, ms(t.Created))
+	_, err := tx.add(&t.Row, `insert into task (kind, subject, object, grp, cursor, done, began, ended, created)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9) returning_row`,
+		int64(t.Kind), int64(t.Subject), t.Object, int64(t.Group), int64(t.Cursor), t.Done, t.Began, t.Ended, ms(t.Created))
 	return err
 }
 
@@ -13,8 +14,9 @@ func (tx *Tx) AddTask(t *directory.Task) error {
 func (tx *Tx) HoldTask() (t directory.Task, err error) {
 	var kind, created int64
 	get := func() (bool, error) {
-		return tx.get(`select row_id, kind, subject, grp, cursor, done, created from task order by row_id limit 1 for_update`, nil,
-			(*int64)(&t.Row), &kind, (*int64)(&t.Subject), (*int64)(&t.Group), (*int64)(&t.Cursor), &t.Done, &created)
+		return tx.get(`select row_id, kind, subject, object, grp, cursor, done, began, ended, created from task order by row_id limit 1 for_update`, nil,
+			(*int64)(&t.Row), &kind, (*int64)(&t.Subject), &t.Object, (*int64)(&t.Group), (*int64)(&t.Cursor),
+			&t.Done, &t.Began, &t.Ended, &created)
 	}
 	ok, err := get()
 	for waiting := int64(1); err == nil && !ok && waiting > 0; { // the oldest may be done since it was found
@@ -31,7 +33,8 @@ func (tx *Tx) HoldTask() (t directory.Task, err error) {
 
 // PutTask stores how far a task is.
 func (tx *Tx) PutTask(t *directory.Task) error {
-	_, err := tx.exec(`update task set grp = $2, cursor = $3, done = $4 where row_id = $1`, int64(t.Row), int64(t.Group), int64(t.Cursor), t.Done)
+	_, err := tx.exec(`update task set grp = $2, cursor = $3, done = $4, began = $5, ended = $6 where row_id = $1`,
+		int64(t.Row), int64(t.Group), int64(t.Cursor), t.Done, t.Began, t.Ended)
 	return err
 }
 

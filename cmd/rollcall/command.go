@@ -197,6 +197,25 @@ func misusedValue(cmd *cobra.Command, from string, f *pflag.Flag, value string, 
 	return misused(cmd, "%s: %q is not possible: %v", from, value, err)
 }
 
+// choice is the value of a flag that is one of a few words.
+type choice struct {
+	value string
+	words []string
+}
+
+func (c *choice) Set(text string) error {
+	if !slices.Contains(c.words, text) {
+		last := len(c.words) - 1
+		return directory.Errorf(directory.Invalid, "", "use %s or %s", strings.Join(c.words[:last], ", "), c.words[last])
+	}
+	c.value = text
+	return nil
+}
+
+func (c *choice) String() string { return c.value }
+
+func (c *choice) Type() string { return "string" }
+
 // require says which flags must be given.
 func require(cmd *cobra.Command, names ...string) {
 	for _, name := range names {
@@ -227,8 +246,16 @@ type call struct {
 // do makes the function of a command that works on the database.
 func (a *app) do(fn func(*call) error) func(*cobra.Command, []string) error { return a.on(false, fn) }
 
-// begin makes the function of a command with which one may begin: where there is no database, it makes one.
-func (a *app) begin(fn func(*call) error) func(*cobra.Command, []string) error { return a.on(true, fn) }
+// begin makes the function of a command with which one may begin: where there is no database, it makes one, unless check refuses
+// what was typed.
+func (a *app) begin(check func(args []string) error, fn func(*call) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := check(args); err != nil {
+			return err
+		}
+		return a.on(true, fn)(cmd, args)
+	}
+}
 
 // settle makes the function of a command that may leave work behind, and gives the command the flag not to wait for it.
 func (a *app) settle(cmd *cobra.Command, fn func(*call) error) {

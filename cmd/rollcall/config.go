@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -19,6 +20,18 @@ const prefix = "ROLLCALL_"
 // typed are the flags that neither the environment nor the file can set.
 var typed = []string{"config", "confirm", "force", "help", "version"}
 
+// shown is the value of a flag as it may be printed: the address of a database without its password.
+func shown(value string) string {
+	if !strings.Contains(value, "://") {
+		return value
+	}
+	u, err := url.Parse(value)
+	if err != nil {
+		return "postgres://…"
+	}
+	return u.Redacted()
+}
+
 // configure gives the flags of cmd that were not typed what the environment says, else what the file says, and checks that
 // none is missing. In the server the client has done so.
 func (a *app) configure(cmd *cobra.Command) error {
@@ -27,7 +40,7 @@ func (a *app) configure(cmd *cobra.Command) error {
 	}
 	for _, name := range []string{"data", "database", "config"} {
 		if f := cmd.Flags().Lookup(name); f.Changed {
-			a.place += " --" + name + " " + quote(f.Value.String())
+			a.place += " --" + name + " " + quote(shown(f.Value.String()))
 		}
 	}
 	fromEnv := koanf.New(".")

@@ -23,7 +23,9 @@ func (a *app) connectionCreate() *cobra.Command {
 		Short:   "Make a connection",
 		Long:    "Make a connection. A preset gives it the settings that fit an identity provider; there is " + strings.Join(directory.Presets(), ", ") + ".",
 		Example: "  rollcall connection create okta --preset okta",
-		RunE: a.begin(func(c *call) error {
+		RunE: a.begin(func(args []string) error {
+			return (&directory.Connection{Name: args[0], Preset: preset}).Validate()
+		}, func(c *call) error {
 			conn, err := c.service.CreateConnection(c.ctx, c.actor, c.args[0], preset, nil)
 			if err != nil {
 				return advise(err, directory.Conflict, "try rollcall connection show "+c.args[0])
@@ -184,7 +186,8 @@ accounts: migrate them to another connection or deactivate them first.`,
 }
 
 func (a *app) connectionMigrate() *cobra.Command {
-	var from, to, match string
+	var from, to string
+	match := choice{words: []string{string(provision.MatchExternalID), string(provision.MatchUserName), string(provision.MatchEmail)}}
 	var dryRun bool
 	cmd := &cobra.Command{
 		Use:   "migrate",
@@ -197,18 +200,18 @@ that matches; until then the old connection manages it.`,
 				return misused(cmd, "--from and --to name the same connection")
 			}
 			return a.do(func(c *call) error {
-				plan, err := c.service.MigrateConnection(c.ctx, c.actor, from, to, provision.Match(match), dryRun)
+				plan, err := c.service.MigrateConnection(c.ctx, c.actor, from, to, provision.Match(match.value), dryRun)
 				if err != nil {
 					return err
 				}
-				return c.showPlan(plan, match, dryRun, from+" manages no account")
+				return c.showPlan(plan, match.value, dryRun, from+" manages no account")
 			})(cmd, args)
 		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&from, "from", "", "the connection that manages the accounts")
 	f.StringVar(&to, "to", "", "the connection that shall manage them")
-	f.StringVar(&match, "match", "", "by what a person is recognised: externalId, userName or email")
+	f.Var(&match, "match", "by what a person is recognised: externalId, userName or email")
 	f.BoolVar(&dryRun, "dry-run", false, "only say what would be done")
 	require(cmd, "from", "to", "match")
 	return a.jsonFlag(cmd)

@@ -166,7 +166,8 @@ func (a *app) identityUnbind() *cobra.Command {
 }
 
 func (a *app) adoptCommand() *cobra.Command {
-	var connection, match string
+	var connection string
+	match := choice{words: []string{string(provision.MatchEmail), string(provision.MatchUsername)}}
 	var dryRun bool
 	cmd := &cobra.Command{
 		Use:   "adopt",
@@ -175,16 +176,16 @@ func (a *app) adoptCommand() *cobra.Command {
 that matches.`,
 		Example: "  rollcall adopt --connection okta --match email --dry-run",
 		RunE: a.do(func(c *call) error {
-			plan, err := c.service.Adopt(c.ctx, c.actor, connection, provision.Match(match), dryRun)
+			plan, err := c.service.Adopt(c.ctx, c.actor, connection, provision.Match(match.value), dryRun)
 			if err != nil {
 				return err
 			}
-			return c.showPlan(plan, match, dryRun, "no account is without a connection")
+			return c.showPlan(plan, match.value, dryRun, "no account is without a connection")
 		}),
 	}
 	f := cmd.Flags()
 	f.StringVar(&connection, "connection", "", "the connection that shall manage the accounts")
-	f.StringVar(&match, "match", "", "by what a person is recognised: email or username")
+	f.Var(&match, "match", "by what a person is recognised: email or username")
 	f.BoolVar(&dryRun, "dry-run", false, "only say what would be done")
 	require(cmd, "connection", "match")
 	return a.jsonFlag(cmd)

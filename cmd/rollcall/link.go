@@ -20,7 +20,8 @@ func place(team, channel string) string {
 }
 
 func (a *app) linkCreate() *cobra.Command {
-	var connection, group, team, channel, role string
+	var connection, group, team, channel string
+	role := choice{"member", []string{"member", "admin"}}
 	cmd := &cobra.Command{
 		Use:   "create",
 		Short: "Link a group to a team or channel",
@@ -30,7 +31,7 @@ it is renamed, sleeps when it is deleted, and wakes for a group of the same name
   rollcall link create --connection okta --group "Backend Leads" --team eng --channel backend --role admin`,
 	}
 	a.settle(cmd, func(c *call) error {
-		r, err := directory.ParseRole(role)
+		r, err := directory.ParseRole(role.value)
 		if err != nil {
 			return err
 		}
@@ -52,7 +53,7 @@ it is renamed, sleeps when it is deleted, and wakes for a group of the same name
 	f.StringVar(&group, "group", "", "name of the group")
 	f.StringVar(&team, "team", "", "the team that its members join")
 	f.StringVar(&channel, "channel", "", "the channel of the team that they join")
-	f.StringVar(&role, "role", "member", "what they are there: member or admin")
+	f.Var(&role, "role", "what they are there: member or admin")
 	require(cmd, "connection", "group", "team")
 	return cmd
 }

@@ -15,7 +15,8 @@ func (a *app) ruleCommand() *cobra.Command {
 }
 
 func (a *app) ruleCreate() *cobra.Command {
-	var connection, role string
+	var connection string
+	role := choice{"member", []string{"member", "admin"}}
 	var r directory.Rule
 	cmd := &cobra.Command{
 		Use:   "create",
@@ -25,7 +26,7 @@ the rest: chat-{team}-{channel} takes chat-eng-back-end apart as eng and back-en
 		Example: `  rollcall rule create --connection okta --pattern "chat-{team}-{channel}" --team "{team}" --channel "{channel}" --create`,
 	}
 	a.settle(cmd, func(c *call) (err error) {
-		if r.Role, err = directory.ParseRole(role); err != nil {
+		if r.Role, err = directory.ParseRole(role.value); err != nil {
 			return err
 		}
 		made, err := c.service.CreateRule(c.ctx, c.actor, connection, r)
@@ -40,7 +41,7 @@ the rest: chat-{team}-{channel} takes chat-eng-back-end apart as eng and back-en
 	f.StringVar(&r.Team, "team", "", "the team, with the pattern's names in braces")
 	f.StringVar(&r.Channel, "channel", "", "the channel of the team, with the pattern's names in braces")
 	f.BoolVar(&r.Make, "create", false, "make teams and channels that are missing; the channels are private")
-	f.StringVar(&role, "role", "member", "what the members of the groups are there; a rule grants member only")
+	f.Var(&role, "role", "what the members of the groups are there; a rule grants member only")
 	require(cmd, "connection", "pattern", "team")
 	return cmd
 }

@@ -94,7 +94,7 @@ func (e *editor) put(a *schema.Attribute, v any) {
 func (e *editor) add(a *schema.Attribute, values []any) error {
 	object := e.object(a, true)
 	list, _ := object[a.Name].([]any)
-	if err := e.spend(len(list) + len(values)); err != nil {
+	if err := e.spend(weight(list) + weight(values)); err != nil {
 		return err
 	}
 	at := make(map[string]int, len(list)+len(values))
@@ -268,10 +268,28 @@ func (e *editor) selects(where *selection, v any) (bool, error) {
 	if where == nil {
 		return true, nil
 	}
-	if err := e.spend(where.cost); err != nil {
+	if err := e.spend(where.cost * weight(v)); err != nil {
 		return false, err
 	}
 	return where.match(v), nil
+}
+
+// weight is what it costs to compare with v, in comparisons of short texts.
+func weight(v any) int {
+	n := 1
+	switch v := v.(type) {
+	case string:
+		n += len(v) / 32
+	case map[string]any:
+		for _, part := range v {
+			n += weight(part)
+		}
+	case []any:
+		for _, element := range v {
+			n += weight(element)
+		}
+	}
+	return n
 }
 
 func (e *editor) spend(comparisons int) error {

@@ -293,7 +293,13 @@ func (a *Attribute) boolean(v any) (any, error) {
 	return nil, Errorf(InvalidValue, "%s: must be true or false", a)
 }
 
+// MaxText is the most bytes of one text.
+const MaxText = 32 << 10
+
 func (a *Attribute) checkText(s string) error {
+	if len(s) > MaxText {
+		return Errorf(InvalidValue, "%s: has more than %d bytes", a, MaxText)
+	}
 	if !utf8.ValidString(s) {
 		return Errorf(InvalidValue, "%s: is not valid UTF-8", a)
 	}

@@ -1,7 +1,3 @@
--- A row here is held by a change whose invariant spans several rows.
-create table lock (name text primary key);
-insert into lock (name) values ('nesting');
-
 create table connection (
 	row_id   integer primary key,
 	id       text not null unique,
@@ -66,6 +62,7 @@ create unique index identity_external_id on identity (connection, external_id) w
 create unique index identity_subject on identity (connection, subject) where subject is not null;
 create unique index identity_manages on identity (account) where manages;
 create index identity_account on identity (account);
+create index identity_unbound on identity (connection) where account is null;
 create index identity_connection on identity (connection, row_id);
 
 -- What remains of a removed identity.
@@ -188,6 +185,7 @@ create table conflict (
 	value       text not null,
 	value_key   text not null,
 	external_id text not null,
+	identity    text not null,
 	account     bigint references account (row_id) on delete cascade,
 	detail      text not null,
 	created     bigint not null,
@@ -213,9 +211,12 @@ create table task (
 	row_id  integer primary key,
 	kind    bigint not null,
 	subject bigint not null,
+	object  text not null,
 	grp     bigint not null,
 	cursor  bigint not null,
 	done    bigint not null,
+	began   bigint not null,
+	ended   bigint not null,
 	created bigint not null
 );
 
