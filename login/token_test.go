@@ -41,7 +41,7 @@ func each(t *testing.T, f func(h *house)) {
 		h.now.Store(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC).UnixMilli())
 		c.Now = func() time.Time { return time.UnixMilli(h.now.Load()) }
 		h.config, h.db = c, storetest.Open(t, c)
-		h.s = provision.New(h.db, nil, slog.New(slog.DiscardHandler))
+		h.s = provision.New(h.db, slog.New(slog.DiscardHandler))
 		for name, preset := range map[string]string{"okta": "okta", "plain": ""} {
 			if _, err := h.s.CreateConnection(t.Context(), admin, name, preset, nil); err != nil {
 				t.Fatal(err)

@@ -41,7 +41,10 @@ func open(t testing.TB, c store.Config, preset string) *house {
 	h.clock.Store(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli())
 	c.Now = func() time.Time { return time.UnixMilli(h.clock.Load()) }
 	h.db = storetest.Open(t, c)
-	h.s = provision.New(h.db, []string{"announcements"}, slog.New(slog.DiscardHandler))
+	h.s = provision.New(h.db, slog.New(slog.DiscardHandler))
+	if err := h.s.SetDefaultChannels(t.Context(), []string{"announcements"}); err != nil {
+		t.Fatal(err)
+	}
 	h.okta = h.connect("okta", preset)
 	return h
 }

@@ -65,25 +65,23 @@ func (c *change) addChannel(ch *directory.Channel) error {
 		return err
 	}
 	ch.ID, ch.Created = directory.NewID[directory.ChannelID](c.Now()), c.Now()
-	for _, name := range c.s.defaults() {
-		ch.Default = ch.Default || name == ch.Name
+	var err error
+	if ch.Default, err = c.IsDefaultChannel(ch.Name); err != nil {
+		return err
 	}
 	return c.AddChannel(ch)
 }
 
-func (s *Service) defaults() []string {
-	return append([]string{directory.TownSquare, directory.OffTopic}, s.DefaultChannels...)
-}
-
-// ApplyDefaults makes DefaultChannels the ones of the database. If they were others before, everyone's memberships follow in a
-// task. It is called once at the start.
-func (s *Service) ApplyDefaults(ctx context.Context) error {
+// SetDefaultChannels makes the channels of these names, beside town-square and off-topic, those that are joined by whoever joins
+// their team; a team without one is passed over. If they were others before, everyone's memberships follow in a task.
+func (s *Service) SetDefaultChannels(ctx context.Context, names []string) error {
+	names = append([]string{directory.TownSquare, directory.OffTopic}, names...)
 	return s.update(ctx, directory.Actor{Name: "rollcall"}, func(c *change) error {
-		n, err := c.SetDefaultChannels(s.defaults())
+		n, err := c.Tx.SetDefaultChannels(names)
 		if err != nil || n == 0 {
 			return err
 		}
-		changes := directory.Changes{"default_channels": s.defaults()}
+		changes := directory.Changes{"default_channels": names}
 		if err := c.later(directory.SettleAll, []directory.Row{0}, changes); err != nil {
 			return err
 		}

@@ -250,13 +250,12 @@ func TestDefault_channels_that_are_configured_otherwise_are_joined_and_left(t *t
 		h.link("G", "eng", "")
 		h.group("G", string(i.ID))
 		h.finish()
-		h.must(h.s.ApplyDefaults(h.ctx()))
+		h.must(h.s.SetDefaultChannels(h.ctx(), []string{"announcements"}))
 		if slices.Contains(h.actions(), "default_channels.update") {
 			t.Error("nothing changed, and an event was written")
 		}
-		s := provision.New(h.db, []string{"help"}, h.s.Log)
-		h.must(s.ApplyDefaults(h.ctx()))
-		h.must(s.FinishTasks(h.ctx(), nil))
+		h.must(h.s.SetDefaultChannels(h.ctx(), []string{"help"}))
+		h.must(h.s.FinishTasks(h.ctx(), nil))
 		h.wantPlaces(i, append(inTeam("eng", "G"), "eng/help (default)")...)
 		h.consistent()
 	})

@@ -19,17 +19,15 @@ import (
 
 // Service makes changes. Its fields are set before the first call and not changed after.
 type Service struct {
-	DB *store.DB
-	// DefaultChannels are joined by whoever joins their team, beside town-square and off-topic. A team without one is passed over.
-	DefaultChannels []string
-	Log             *slog.Logger
+	DB  *store.DB
+	Log *slog.Logger // of the worker
 
 	wake chan struct{} // see New
 }
 
 // New returns a Service that fills in what a literal cannot.
-func New(db *store.DB, defaultChannels []string, log *slog.Logger) *Service {
-	return &Service{DB: db, DefaultChannels: defaultChannels, Log: log, wake: make(chan struct{}, 1)}
+func New(db *store.DB, log *slog.Logger) *Service {
+	return &Service{DB: db, Log: log, wake: make(chan struct{}, 1)}
 }
 
 // change is one transaction of one actor.

@@ -152,7 +152,6 @@ func (s *Service) FinishTasks(ctx context.Context, progress func(done int64)) er
 // transaction, which is zero when there was no task.
 func (s *Service) piece(ctx context.Context, size int) (done int64, took time.Duration, err error) {
 	err = s.update(ctx, directory.Actor{Name: "rollcall"}, func(c *change) error {
-		began := time.Now()
 		t, err := c.HoldTask()
 		if is(err, directory.NotFound) {
 			took = 0
@@ -161,6 +160,7 @@ func (s *Service) piece(ctx context.Context, size int) (done int64, took time.Du
 		if err != nil {
 			return err
 		}
+		began := time.Now() // another process may have had the task until now
 		changes := directory.Changes{}
 		finished, err := c.step(&t, size, changes)
 		if err != nil {

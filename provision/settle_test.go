@@ -122,7 +122,7 @@ func TestTask_goes_on_where_another_process_left_it(t *testing.T) {
 		}
 		i := h.identity(directory.IdentityID(ids[len(ids)-1]))
 		h.wantPlaces(i)
-		other := provision.New(h.db, nil, h.s.Log)
+		other := provision.New(h.db, h.s.Log)
 		h.must(other.FinishTasks(h.ctx(), nil))
 		h.wantPlaces(i, inTeam("eng", "Big")...)
 		h.consistentFast()

@@ -34,7 +34,7 @@ func eachConfig(t *testing.T, f func(d *door, c store.Config)) {
 	storetest.EachConfig(t, func(t *testing.T, c store.Config) {
 		quiet := slog.New(slog.DiscardHandler)
 		d := &door{t: t, db: storetest.Open(t, c)}
-		d.s = provision.New(d.db, nil, quiet)
+		d.s = provision.New(d.db, quiet)
 		if _, err := d.s.CreateConnection(t.Context(), admin, "okta", "okta", nil); err != nil {
 			t.Fatal(err)
 		}

@@ -32,7 +32,7 @@ type door struct {
 func each(t *testing.T, f func(t *testing.T, d *door)) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		quiet := slog.New(slog.DiscardHandler)
-		s := provision.New(db, []string{"announcements"}, quiet)
+		s := provision.New(db, quiet)
 		if _, err := s.CreateConnection(t.Context(), admin, "okta", "okta", nil); err != nil {
 			t.Fatal(err)
 		}

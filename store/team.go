@@ -74,8 +74,19 @@ func (tx *Tx) AddChannel(c *directory.Channel) error {
 	return taken("channel", c.Name, ok, err)
 }
 
+// IsDefaultChannel reports whether channels of that name are default ones.
+func (tx *Tx) IsDefaultChannel(name string) (bool, error) {
+	return tx.get(`select name from default_channel where name = $1`, []any{name}, &name)
+}
+
 // SetDefaultChannels makes the channels of these names, in every team, the default ones and returns how many channels changed.
 func (tx *Tx) SetDefaultChannels(names []string) (int64, error) {
+	if _, err := tx.exec(`delete from default_channel where name not in texts($1)`, texts(names)); err != nil {
+		return 0, err
+	}
+	if _, err := tx.exec(`insert into default_channel (name) select value from texts_table($1) where true on conflict do nothing`, texts(names)); err != nil {
+		return 0, err
+	}
 	return tx.exec(`update channel set is_default = not is_default where is_default <> (name in texts($1))`, texts(names))
 }
 

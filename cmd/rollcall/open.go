@@ -40,7 +40,7 @@ func (a *app) on(begin bool, fn func(*call) error) func(*cobra.Command, []string
 			if err := a.checkSchema(ctx, begin); err != nil {
 				return errors.Join(err, a.db.Close())
 			}
-			a.service = provision.New(a.db, nil, slog.New(slog.DiscardHandler))
+			a.service = provision.New(a.db, slog.New(slog.DiscardHandler))
 		}
 		err := fn(&call{app: a, ctx: ctx, args: args, actor: a.actor()})
 		if !a.serving {

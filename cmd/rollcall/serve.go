@@ -132,8 +132,8 @@ func (a *app) openForServer(ctx context.Context, log *slog.Logger, defaultChanne
 	if from != to {
 		log.Info("migrated", "from", from, "to", to)
 	}
-	a.service = provision.New(a.db, defaultChannels, log)
-	if err := a.service.ApplyDefaults(ctx); err != nil {
+	a.service = provision.New(a.db, log)
+	if err := a.service.SetDefaultChannels(ctx, defaultChannels); err != nil {
 		return errors.Join(err, a.db.Close())
 	}
 	return nil

@@ -209,7 +209,7 @@ func inTeam(t *testing.T, dir, user string) {
 // populate makes a connection okta with n identities, all in the group Everyone, and a team eng.
 func populate(t *testing.T, db *store.DB, n int) {
 	t.Helper()
-	s, ctx := provision.New(db, nil, slog.New(slog.DiscardHandler)), t.Context()
+	s, ctx := provision.New(db, slog.New(slog.DiscardHandler)), t.Context()
 	conn, err := s.CreateConnection(ctx, directory.Actor{Name: "cli"}, "okta", "", nil)
 	if err != nil {
 		t.Fatal(err)

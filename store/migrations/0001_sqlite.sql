@@ -133,6 +133,10 @@ create table channel (
 	unique (team, name)
 );
 
+-- The names of the channels that whoever joins a team joins.
+create table default_channel (name text primary key);
+insert into default_channel (name) values ('town-square'), ('off-topic');
+
 create table rule (
 	row_id     integer primary key,
 	id         text not null unique,
