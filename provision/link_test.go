@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"github.com/rollcall-id/rollcall/directory"
-	"github.com/rollcall-id/rollcall/provision"
 	"github.com/rollcall-id/rollcall/store"
 )
 
