@@ -280,7 +280,7 @@ func TestReasons_are_exact_after_changes_that_meet(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			each(t, "okta", func(h *house) {
 				h.team("eng")
-				for n := range 25 {
+				for n := range 12 {
 					c.before(h, n)
 					h.mustAll(together(c.both(h, n)...))
 					h.noCycle()
