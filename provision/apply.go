@@ -317,9 +317,6 @@ func places(reasons []directory.Reason) (names []string) {
 
 // freeUsername returns wanted, or wanted with the next free number behind it. What the account has itself is free to it.
 func (c *change) freeUsername(wanted string, account directory.Row) (string, error) {
-	if err := c.ReleaseUsername(wanted, c.Now().Add(-directory.UsernameHold).UnixMilli()); err != nil {
-		return "", err
-	}
 	numbered := func(n int) string {
 		if n == 1 {
 			return wanted
@@ -330,6 +327,12 @@ func (c *change) freeUsername(wanted string, account directory.Row) (string, err
 	taken := func(n int) (bool, error) {
 		holder, err := c.UsernameHolder(numbered(n))
 		return holder != 0 && holder != account, err
+	}
+	if yes, err := taken(1); err != nil || !yes {
+		return wanted, err
+	}
+	if err := c.ReleaseUsername(wanted, c.Now().Add(-directory.UsernameHold).UnixMilli()); err != nil {
+		return "", err
 	}
 	// Double until one is free, then halve: a name that thousands share costs a few look-ups.
 	low, high := 0, 1

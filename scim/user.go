@@ -191,7 +191,8 @@ func (d *Door) userVersion(r *request) func() (int64, error) {
 // userAnswer renders an identity that was just written.
 func (d *Door) userAnswer(r *request, status int, i *directory.Identity) (*answer, error) {
 	var groups map[directory.Row][]directory.Containment
-	if r.projection.Wants("groups") {
+	isNew := status == http.StatusCreated && i.Version == 1 // and in no group
+	if !isNew && r.projection.Wants("groups") {
 		err := d.DB.View(r.Context(), func(tx *store.Tx) (err error) {
 			groups, err = tx.GroupsOf(i.Row)
 			return err
