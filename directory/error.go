@@ -1,6 +1,9 @@
 package directory
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // Kind says what sort of failure an Error is. Every transport has one table from Kind to its own statuses; an error that
 // is no *Error is an internal one and its text never leaves the process.
@@ -52,6 +55,12 @@ func (e *Error) Error() string {
 		return e.Msg
 	}
 	return e.Field + ": " + e.Msg
+}
+
+// Is reports whether err is an *Error of the kind.
+func Is(err error, kind Kind) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && e.Kind == kind
 }
 
 // Errorf makes an Error of kind about field.

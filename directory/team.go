@@ -98,7 +98,6 @@ type Reason struct {
 	Kind        ReasonKind
 	Link        Row
 	Role        Role
-	Since       time.Time
 	TeamName    string
 	ChannelName string // the channel's name; empty for the team itself
 	Connection  string // of the link

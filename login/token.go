@@ -4,7 +4,6 @@ package login
 
 import (
 	"context"
-	"errors"
 	"strings"
 
 	"github.com/rollcall-id/rollcall/directory"
@@ -56,7 +55,7 @@ func Connection(ctx context.Context, db *store.DB, authorization string) (direct
 		t, conn, err = tx.TokenByHash(hash)
 		return err
 	})
-	if e, ok := errors.AsType[*directory.Error](err); ok && e.Kind == directory.NotFound {
+	if directory.Is(err, directory.NotFound) {
 		return directory.Actor{}, &Refused{Reason: "unknown token"}
 	}
 	if err != nil {

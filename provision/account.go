@@ -66,7 +66,7 @@ func (c *change) holdPerson(account directory.Row) (a directory.Account, identit
 		return a, nil, err
 	}
 	for _, i := range identities {
-		if _, _, err := c.HoldIdentity(i.Connection, i.ID); err != nil && !is(err, directory.NotFound) {
+		if _, err := c.HoldIdentity(i.Connection, i.ID); err != nil && !directory.Is(err, directory.NotFound) {
 			return a, nil, err
 		}
 	}

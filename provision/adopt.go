@@ -264,7 +264,7 @@ func (c *change) holdByID(id directory.IdentityID) (directory.Identity, error) {
 	if err != nil {
 		return i, err
 	}
-	if _, _, err := c.HoldIdentity(i.Connection, id); err != nil {
+	if _, err := c.HoldIdentity(i.Connection, id); err != nil {
 		return i, err
 	}
 	return c.IdentityByID(id)

@@ -172,7 +172,7 @@ func (c *change) addAccount(conn *directory.Connection, i *directory.Identity, a
 		if a.Username, err = c.freeUsername(conn.ExpandUsername(i), 0); err != nil {
 			return err
 		}
-		if err := c.AddAccount(a); !is(err, directory.Conflict) {
+		if err := c.AddAccount(a); !directory.Is(err, directory.Conflict) {
 			return err
 		}
 	}

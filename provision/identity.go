@@ -114,7 +114,7 @@ func (s *Service) UpdateIdentity(ctx context.Context, actor directory.Actor, id 
 				return err
 			}
 		}
-		_, version, err := c.HoldIdentity(actor.Connection, id)
+		version, err := c.HoldIdentity(actor.Connection, id)
 		if err != nil {
 			return err
 		}
@@ -184,7 +184,7 @@ func (c *change) holdWithGroups(i *directory.Identity) error {
 	if err := c.holdGroupsOf(i.Row); err != nil {
 		return err
 	}
-	if _, _, err := c.HoldIdentity(i.Connection, i.ID); err != nil {
+	if _, err := c.HoldIdentity(i.Connection, i.ID); err != nil {
 		return err
 	}
 	now, err := c.Identity(i.Connection, i.ID)

@@ -2,152 +2,15 @@ package provision_test
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/rollcall-id/rollcall/directory"
 	"github.com/rollcall-id/rollcall/provision"
-	"github.com/rollcall-id/rollcall/store"
 )
 
 const day = 24 * time.Hour
-
-func TestUsername_is_numbered_and_kept_when_the_same_update_comes_again(t *testing.T) {
-	each(t, "okta", func(h *house) {
-		h.create(person{userName: "jsmith@a.test", externalID: "1"})
-		second := h.create(person{userName: "jsmith@b.test", externalID: "2"})
-		third := h.create(person{userName: "JSmith@c.test", externalID: "3"})
-		for want, i := range map[string]directory.Identity{"jsmith2": second, "jsmith3": third} {
-			if got := h.accountOf(i).Username; got != want {
-				t.Errorf("%s is %s, want %s", i.UserName, got, want)
-			}
-		}
-		for n := range 3 {
-			h.put(second.ID, person{userName: "jsmith@b.test", externalID: "2", first: fmt.Sprint("Jo", n)})
-			if got := h.accountOf(second).Username; got != "jsmith2" {
-				t.Fatalf("after update %d it is %s", n, got)
-			}
-		}
-		h.put(second.ID, person{userName: "jsmith@other.test", externalID: "2"})
-		if got := h.accountOf(second).Username; got != "jsmith2" {
-			t.Errorf("after a change that the template does not see it is %s", got)
-		}
-		h.put(second.ID, person{userName: "jones@b.test", externalID: "2"})
-		if got := h.accountOf(second).Username; got != "jones" {
-			t.Errorf("after a change of the name it is %s", got)
-		}
-	})
-}
-
-func TestUsername_that_thousands_share_costs_a_few_look_ups_and_stays_in_64_characters(t *testing.T) {
-	each(t, "okta", func(h *house) {
-		long := "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijkl-and-more"
-		for n := range 12 {
-			i := h.create(person{userName: fmt.Sprintf("%s@%d.test", long, n), externalID: fmt.Sprint(n)})
-			want := long[:64]
-			if n > 0 {
-				want = long[:64-len(fmt.Sprint(n+1))] + fmt.Sprint(n+1)
-			}
-			if got := h.accountOf(i).Username; got != want {
-				t.Errorf("number %d is %s, want %s", n, got, want)
-			}
-		}
-	})
-}
-
-func TestUsername_follows_the_template_of_the_connection(t *testing.T) {
-	each(t, "entra", func(h *house) {
-		h.set("username_template={first_name}.{last_name}")
-		i := h.create(person{userName: "u1@x.test", externalID: "1", first: "Jo", last: "Smith"})
-		if got := h.accountOf(i).Username; got != "jo.smith" {
-			t.Errorf("it is %s", got)
-		}
-		h.put(i.ID, person{userName: "u1@x.test", externalID: "1", first: "Jo", last: "Jones"})
-		if got := h.accountOf(i).Username; got != "jo.jones" {
-			t.Errorf("after a marriage it is %s", got)
-		}
-		h.set("username_template={external_id}")
-		h.put(i.ID, person{userName: "u2@x.test", externalID: "1", first: "Jo", last: "Jones"})
-		if got := h.accountOf(i).Username; got != "jo.jones" {
-			t.Errorf("after a change of what the new template does not see it is %s", got)
-		}
-	})
-}
-
-func TestEmail_is_the_one_sent_else_the_userName_else_none_that_is_mailed(t *testing.T) {
-	each(t, "okta", func(h *house) {
-		for n, c := range []struct {
-			p    person
-			want string
-		}{
-			{person{userName: "a@x.test", email: "b@x.test"}, "b@x.test"},
-			{person{userName: "c@x.test"}, "c@x.test"},
-			{person{userName: "d@x.test", email: "no address"}, "d@x.test"},
-			{person{userName: "e"}, ""},
-			{person{userName: "f", email: "f\x00@x.test"}, ""},
-		} {
-			c.p.externalID = fmt.Sprint(n)
-			a := h.accountOf(h.create(c.p))
-			if c.want == "" {
-				c.want = string(a.ID) + "@users.invalid"
-			}
-			if a.Email != c.want {
-				t.Errorf("%+v has %s, want %s", c.p, a.Email, c.want)
-			}
-		}
-	})
-}
-
-func TestEmail_of_someone_else_refuses_a_creation_and_is_a_conflict_once(t *testing.T) {
-	each(t, "okta", func(h *house) {
-		owner := h.create(person{userName: "owner", externalID: "1", email: "Jo@x.test"})
-		events := len(h.events())
-		for range 3 {
-			_, err := h.s.CreateIdentity(h.ctx(), h.okta, person{userName: "thief", externalID: "2", email: "jo@X.test"}.edit())
-			h.fails(err, directory.Conflict, `email: "jo@X.test" is taken by someone else`)
-		}
-		k := h.conflicts()
-		if len(k) != 1 || k[0].Field != "email" || k[0].Value != "jo@X.test" || k[0].ExternalID != "2" || k[0].Account != owner.Account || k[0].ConnName != "okta" {
-			t.Errorf("conflicts: %+v", k)
-		}
-		h.view(func(tx *store.Tx) error {
-			if _, err := tx.FindAccount("thief"); kindOf(err) != directory.NotFound {
-				t.Errorf("there is an account: %v", err)
-			}
-			return nil
-		})
-		if now := h.events(); len(now) != events+1 || now[events].Action != "conflict.open" {
-			t.Errorf("events: %v", h.actions())
-		}
-		if a := h.accountOf(owner); a.Email != "Jo@x.test" {
-			t.Errorf("the owner has %s", a.Email)
-		}
-	})
-}
-
-func TestEmail_of_someone_else_is_skipped_in_an_update_that_goes_on(t *testing.T) {
-	each(t, "okta", func(h *house) {
-		h.create(person{userName: "owner", externalID: "1", email: "jo@x.test"})
-		i := h.create(person{userName: "thief", externalID: "2", email: "thief@x.test"})
-		i = h.put(i.ID, person{userName: "thief", externalID: "2", email: "jo@x.test", first: "Jo"})
-		if a := h.accountOf(i); a.Email != "thief@x.test" || a.FirstName != "Jo" || i.Profile.Email != "jo@x.test" || i.Version != 2 {
-			t.Errorf("account %+v, identity %+v", a, i)
-		}
-		if k := h.conflicts(); len(k) != 1 || k[0].Field != "email" || k[0].ExternalID != "2" {
-			t.Errorf("conflicts: %+v", k)
-		}
-		last := h.events(string(i.ID))
-		if got := last[len(last)-1].Changes["account.email_refused"]; got != "jo@x.test" {
-			t.Errorf("the event says %v", last[len(last)-1].Changes)
-		}
-		h.put(i.ID, person{userName: "thief", externalID: "2", inactive: true})
-		if h.accountOf(i).Active {
-			t.Error("a deactivation with it was refused")
-		}
-	})
-}
 
 func TestIdentity_that_comes_again_is_the_same_person_or_not(t *testing.T) {
 	type outcome struct {
@@ -452,29 +315,31 @@ func TestChange_writes_one_event_that_says_who_and_through_what(t *testing.T) {
 		h.team("eng")
 		i, g := h.user("jo"), h.group("G")
 		l := h.link("G", "eng", "")
-		for name, c := range map[string]struct {
+		for _, c := range []struct {
+			name   string
 			do     func() error
 			object string
 			action string
 			actor  directory.Actor
 		}{
-			"an update":      {func() error { h.put(i.ID, person{userName: "jo@x.test", externalID: "2", first: "Jo"}); return nil }, string(i.ID), "identity.update", h.okta},
-			"a deactivation": {func() error { h.activate(i.ID, false); return nil }, string(i.ID), "identity.deactivate", h.okta},
-			"a new member":   {func() error { h.members(g.ID, add(string(i.ID))); return nil }, string(g.ID), "group.update", h.okta},
-			"a suspension":   {func() error { _, err := h.s.SuspendAccount(h.ctx(), h.admin, "jo"); return err }, string(h.accountOf(i).ID), "account.suspend", h.admin},
-			"a removed link": {func() error { return h.s.RemoveLink(h.ctx(), h.admin, l.ID) }, string(l.ID), "link.remove", h.admin},
+			{"an update", func() error { h.put(i.ID, person{userName: "jo@x.test", externalID: "2", first: "Jo"}); return nil }, string(i.ID), "identity.update", h.okta},
+			{"a deactivation", func() error { h.activate(i.ID, false); return nil }, string(i.ID), "identity.deactivate", h.okta},
+			{"a new member", func() error { h.members(g.ID, add(string(i.ID))); return nil }, string(g.ID), "group.update", h.okta},
+			{"a suspension", func() error { _, err := h.s.SuspendAccount(h.ctx(), h.admin, "jo"); return err }, string(h.accountOf(i).ID), "account.suspend", h.admin},
+			{"a removed link", func() error { return h.s.RemoveLink(h.ctx(), h.admin, l.ID) }, string(l.ID), "link.remove", h.admin},
 		} {
+
 			before := len(h.events())
 			h.must(c.do())
 			events := h.events()[before:]
 			if len(events) != 1 {
-				t.Errorf("%s: %d events", name, len(events))
+				t.Errorf("%s: %d events", c.name, len(events))
 				continue
 			}
 			e := events[0]
 			if e.Action != c.action || e.Object != c.object || e.Actor != c.actor.Name || e.Connection != c.actor.ConnName ||
 				e.Token != c.actor.Token || e.Request != c.actor.Request || !e.Time.Equal(h.db.Now()) || len(e.Changes) == 0 {
-				t.Errorf("%s: the event is %+v", name, e)
+				t.Errorf("%s: the event is %+v", c.name, e)
 			}
 		}
 		if got := h.actions(string(i.ID)); !slices.Equal(got[:1], []string{"identity.create"}) {

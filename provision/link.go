@@ -110,7 +110,7 @@ func (s *Service) CreateLink(ctx context.Context, actor directory.Actor, connect
 			return err
 		}
 		g, err := c.GroupNamed(conn.Row, group)
-		if err != nil && !is(err, directory.NotFound) {
+		if err != nil && !directory.Is(err, directory.NotFound) {
 			return err
 		}
 		l.Group = g.Row
@@ -238,7 +238,7 @@ func (s *Service) CreateRule(ctx context.Context, actor directory.Actor, connect
 // stepRule applies the rule that t is about to up to size further groups.
 func (c *change) stepRule(t *directory.Task, size int, changes directory.Changes) (finished bool, err error) {
 	r, err := c.RuleAt(t.Subject)
-	if is(err, directory.NotFound) {
+	if directory.Is(err, directory.NotFound) {
 		return true, nil
 	}
 	if err != nil {
@@ -298,7 +298,7 @@ func (c *change) applyRule(r *directory.Rule, g *directory.Group, changes direct
 	if err != nil && r.Make {
 		l.Team, l.Channel, err = c.makeTarget(target)
 	}
-	if is(err, directory.NotFound) || is(err, directory.Invalid) {
+	if directory.Is(err, directory.NotFound) || directory.Is(err, directory.Invalid) {
 		changes.Add("rule_passed_over", fmt.Sprintf("%s: %s: %s", r.Pattern, g.DisplayName, err))
 		return nil, nil
 	}
@@ -327,7 +327,7 @@ func (c *change) makeTarget(target directory.Target) (team, channel directory.Ro
 	if err != nil {
 		t = directory.Team{Name: target.Team, DisplayName: target.Team, Type: directory.Invite}
 		err := c.createTeam(&t)
-		if is(err, directory.Conflict) {
+		if directory.Is(err, directory.Conflict) {
 			t, err = c.Team(target.Team)
 		}
 		if err != nil {
@@ -341,7 +341,7 @@ func (c *change) makeTarget(target directory.Target) (team, channel directory.Ro
 		return t.Row, known.Row, nil
 	}
 	ch.Team = t.Row
-	if err = c.createChannel(&ch, t.Name); is(err, directory.Conflict) {
+	if err = c.createChannel(&ch, t.Name); directory.Is(err, directory.Conflict) {
 		ch, err = c.Channel(t.Row, target.Channel)
 	}
 	return t.Row, ch.Row, err

@@ -58,12 +58,6 @@ func (s *Service) update(ctx context.Context, actor directory.Actor, fn func(*ch
 	return err
 }
 
-// is reports whether err is an error of the domain of that kind.
-func is(err error, kind directory.Kind) bool {
-	e, ok := errors.AsType[*directory.Error](err)
-	return ok && e.Kind == kind
-}
-
 // event writes the one event of a change.
 func (c *change) event(action string, object string, changes directory.Changes) error {
 	return c.AddEvent(&directory.Event{

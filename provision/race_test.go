@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/rollcall-id/rollcall/directory"
 	"github.com/rollcall-id/rollcall/store"
@@ -190,6 +191,24 @@ func TestReasons_are_exact_after_changes_that_meet(t *testing.T) {
 				}
 			},
 		},
+		"two new groups of two connections that rules give one new team": {
+			func(h *house, n int) {
+				for _, name := range []string{"okta", h.connect(fmt.Sprint("c", n), "okta").ConnName} {
+					_, err := h.s.CreateRule(h.ctx(), h.admin, name, directory.Rule{Pattern: fmt.Sprintf("S%d", n), Team: fmt.Sprintf("s-%d", n), Channel: "one", Role: 1, Make: true})
+					h.must(err)
+				}
+			},
+			func(h *house, n int) []func() error {
+				conn := h.connection(fmt.Sprint("c", n))
+				create := func(actor directory.Actor) func() error {
+					return func() error {
+						_, err := h.s.CreateGroup(h.ctx(), actor, directory.GroupEdit{DisplayName: new(fmt.Sprintf("S%d", n))})
+						return err
+					}
+				}
+				return []func() error{create(h.okta), create(directory.Actor{Name: "scim", Connection: conn.Row, ConnName: conn.Name})}
+			},
+		},
 		"a rename and a link for the new name": {
 			func(h *house, n int) {
 				h.group(fmt.Sprint("old", n), string(h.user(fmt.Sprint("u", n)).ID))
@@ -280,9 +299,9 @@ func TestReasons_are_exact_after_changes_that_meet(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			each(t, "okta", func(h *house) {
 				h.team("eng")
-				for n := range 12 {
+				for n := range 16 {
 					c.before(h, n)
-					h.mustAll(together(c.both(h, n)...))
+					h.mustAll(together(staggered(n, c.both(h, n))...))
 					h.noCycle()
 				}
 				h.finish()
@@ -290,6 +309,16 @@ func TestReasons_are_exact_after_changes_that_meet(t *testing.T) {
 			})
 		})
 	}
+}
+
+// staggered lets one or the other begin a little later, in each round by another time.
+func staggered(round int, fns []func() error) []func() error {
+	late := fns[round%len(fns)]
+	fns[round%len(fns)] = func() error {
+		time.Sleep(time.Duration(round) * 250 * time.Microsecond)
+		return late()
+	}
+	return fns
 }
 
 func orInvalid(fn func() error) func() error {

@@ -153,7 +153,7 @@ func (s *Service) FinishTasks(ctx context.Context, progress func(done int64)) er
 func (s *Service) piece(ctx context.Context, size int) (done int64, took time.Duration, err error) {
 	err = s.update(ctx, directory.Actor{Name: "rollcall"}, func(c *change) error {
 		t, err := c.HoldTask()
-		if is(err, directory.NotFound) {
+		if directory.Is(err, directory.NotFound) {
 			took = 0
 			return nil
 		}

@@ -1,7 +1,6 @@
 package scim
 
 import (
-	"errors"
 	"math"
 	"net/http"
 	"net/url"
@@ -221,7 +220,7 @@ func (d *Door) read(r *request, q directory.Query, fn func(*store.Tx) error) err
 		return d.DB.View(r.Context(), fn)
 	}
 	err := d.DB.Search(r.Context(), fn)
-	if e, ok := errors.AsType[*directory.Error](err); ok && e.Kind == directory.Limit {
+	if directory.Is(err, directory.Limit) {
 		return errTooMany
 	}
 	return err

@@ -69,7 +69,7 @@ func (f *fault) note(err error) {
 		f.once.Do(func() {
 			f.err = err
 			close(f.done)
-			f.log.Error("the database takes no more writes", "err", err)
+			f.log.Error("the database takes no more writes", "error", err)
 		})
 	}
 }

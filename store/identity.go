@@ -64,13 +64,12 @@ func (tx *Tx) IdentityByID(id directory.IdentityID) (directory.Identity, error) 
 }
 
 // HoldIdentity keeps others from changing the identity until the end and returns its version. Errors: NotFound.
-func (tx *Tx) HoldIdentity(connection directory.Row, id directory.IdentityID) (row directory.Row, version int64, err error) {
-	ok, err := tx.get(`select row_id, version from identity where id = $1 and connection = $2 for_update`,
-		[]any{string(id), int64(connection)}, (*int64)(&row), &version)
+func (tx *Tx) HoldIdentity(connection directory.Row, id directory.IdentityID) (version int64, err error) {
+	ok, err := tx.get(`select version from identity where id = $1 and connection = $2 for_update`, []any{string(id), int64(connection)}, &version)
 	if err != nil || !ok {
-		return 0, 0, noUser(err)
+		return 0, noUser(err)
 	}
-	return row, version, nil
+	return version, nil
 }
 
 // HoldIdentities keeps others from changing, binding or removing the identities until the end.

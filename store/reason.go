@@ -54,18 +54,18 @@ func (tx *Tx) Settle(accounts []directory.Row) (began, ended int64, err error) {
 
 // Reasons returns why an account is in which teams and channels, by the names of these; the team itself comes first.
 func (tx *Tx) Reasons(account directory.Row) (all []directory.Reason, err error) {
-	err = tx.each(`select x.account, x.team, x.channel, x.kind, x.link, x.role, x.since, t.name, coalesce(ch.name, ''), coalesce(c.name, ''),
+	err = tx.each(`select x.account, x.team, x.channel, x.kind, x.link, x.role, t.name, coalesce(ch.name, ''), coalesce(c.name, ''),
 			coalesce(l.name, ''), l.rule is not null
 		from reason x join team t on t.row_id = x.team left join channel ch on ch.row_id = x.channel
 		left join link l on l.row_id = x.link left join connection c on c.row_id = l.connection
-		where x.account = $1 order by t.name, 9, x.kind, x.link`, []any{int64(account)}, func(scan func(...any) error) error {
+		where x.account = $1 order by t.name, coalesce(ch.name, ''), x.kind, x.link`, []any{int64(account)}, func(scan func(...any) error) error {
 		var (
-			r                 directory.Reason
-			kind, role, since int64
+			r          directory.Reason
+			kind, role int64
 		)
-		err := scan((*int64)(&r.Account), (*int64)(&r.Team), (*int64)(&r.Channel), &kind, (*int64)(&r.Link), &role, &since,
+		err := scan((*int64)(&r.Account), (*int64)(&r.Team), (*int64)(&r.Channel), &kind, (*int64)(&r.Link), &role,
 			&r.TeamName, &r.ChannelName, &r.Connection, &r.Group, &r.Rule)
-		r.Kind, r.Role, r.Since = directory.ReasonKind(kind), directory.Role(role), at(since)
+		r.Kind, r.Role = directory.ReasonKind(kind), directory.Role(role)
 		all = append(all, r)
 		return err
 	})

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -68,7 +67,7 @@ func (s *server) makeDev(ctx context.Context) (token string, err error) {
 }
 
 func unlessThere(err error) error {
-	if e, ok := errors.AsType[*directory.Error](err); ok && e.Kind == directory.Conflict {
+	if directory.Is(err, directory.Conflict) {
 		return nil
 	}
 	return err

@@ -196,7 +196,7 @@ func foresee(missing []missingPlace, makes bool) string {
 
 // unlessMissing is err unless that says that there is no such thing.
 func unlessMissing(err error) error {
-	if e, ok := errors.AsType[*directory.Error](err); ok && e.Kind == directory.NotFound {
+	if directory.Is(err, directory.NotFound) {
 		return nil
 	}
 	return err
