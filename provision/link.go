@@ -10,10 +10,35 @@ import (
 // rulesAtOnce is how many groups a new rule is applied to in its own change. More become a task.
 const rulesAtOnce = 100
 
-// CreateTeam makes a team with its channels town-square and off-topic. Errors: Invalid; Conflict when the name is taken.
+// CreateTeam makes a team with its channels town-square and off-topic. Rules that missed it are applied in a task.
+//
+// Errors: Invalid; Conflict when the name is taken.
 func (s *Service) CreateTeam(ctx context.Context, actor directory.Actor, t directory.Team) (directory.Team, error) {
-	err := s.update(ctx, actor, func(c *change) error { return c.createTeam(&t) })
+	err := s.update(ctx, actor, func(c *change) error {
+		if err := c.createTeam(&t); err != nil {
+			return err
+		}
+		return c.tryRules()
+	})
 	return t, err
+}
+
+// tryRules applies the rules that make nothing themselves once more, since what one of them missed may have been made.
+func (c *change) tryRules() error {
+	rules, err := c.Rules(0)
+	if err != nil {
+		return err
+	}
+	for _, r := range rules {
+		if r.Make {
+			continue
+		}
+		if err := c.AddTask(&directory.Task{Kind: directory.ApplyRule, Subject: r.Row, Object: string(r.ID), Created: c.Now()}); err != nil {
+			return err
+		}
+		c.tasks = true
+	}
+	return nil
 }
 
 func (c *change) createTeam(t *directory.Team) error {
@@ -33,8 +58,9 @@ func (c *change) createTeam(t *directory.Team) error {
 	return c.event("team.create", string(t.ID), directory.Changes{"name": [2]any{nil, t.Name}})
 }
 
-// CreateChannel makes a channel in the team of that name. Errors: Invalid; NotFound for the team; Conflict when the team has one
-// of that name.
+// CreateChannel makes a channel in the team of that name. Rules that missed it are applied in a task.
+//
+// Errors: Invalid; NotFound for the team; Conflict when the team has one of that name.
 func (s *Service) CreateChannel(ctx context.Context, actor directory.Actor, team string, ch directory.Channel) (directory.Channel, error) {
 	err := s.update(ctx, actor, func(c *change) error {
 		t, err := c.Team(team)
@@ -42,7 +68,10 @@ func (s *Service) CreateChannel(ctx context.Context, actor directory.Actor, team
 			return err
 		}
 		ch.Team = t.Row
-		return c.createChannel(&ch, t.Name)
+		if err := c.createChannel(&ch, t.Name); err != nil {
+			return err
+		}
+		return c.tryRules()
 	})
 	return ch, err
 }

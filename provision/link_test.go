@@ -223,6 +223,19 @@ func TestRule_on_more_groups_than_one_change_may_touch_is_finished_by_a_task(t *
 	})
 }
 
+func TestRule_links_to_a_team_that_is_made_after_it(t *testing.T) {
+	each(t, "okta", func(h *house) {
+		i := h.user("jo")
+		h.rule("chat-{team}", "{team}", "", false)
+		h.group("chat-eng", string(i.ID))
+		h.wantPlaces(i)
+		h.team("eng")
+		h.finish()
+		h.wantPlaces(i, inTeam("eng", "chat-eng")...)
+		h.consistent()
+	})
+}
+
 func TestDefault_channels_are_joined_with_the_team(t *testing.T) {
 	each(t, "okta", func(h *house) {
 		i := h.user("jo")
