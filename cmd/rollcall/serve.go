@@ -195,7 +195,7 @@ func (s *server) run(ctx context.Context, flags *serveFlags) (err error) {
 	if flags.dev {
 		welcome = func(ctx context.Context) error { return s.introduce(ctx, address) }
 	}
-	if err := welcome(ctx); err != nil {
+	if err := welcome(ctx); err != nil && ctx.Err() == nil {
 		return err
 	}
 	select {
