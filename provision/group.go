@@ -121,7 +121,7 @@ func (c *change) holdForEdit(id directory.GroupID, edit directory.GroupEdit, m *
 	return g, err
 }
 
-// holdNested holds groups and all that are nested in them, in their order. The order of nesting must be held.
+// holdNested holds groups and all that are nested in them, in their order. The connection must be held.
 func (c *change) holdNested(groups ...directory.Row) error {
 	if len(groups) == 0 {
 		return nil
