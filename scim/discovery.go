@@ -26,7 +26,7 @@ func (d *Door) discover(r *request) (*answer, error) {
 		all = append(all, description)
 		byName[strings.ToLower(name)] = description
 	}
-	for _, resource := range []*schema.Resource{d.user, d.group} {
+	for _, resource := range []*schema.Resource{r.user, r.group} {
 		if strings.HasPrefix(r.URL.Path, Base+"/ResourceTypes") {
 			add(resource.Name, resource.Describe(r.base))
 			continue

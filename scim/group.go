@@ -37,7 +37,7 @@ func (d *Door) groupBody(r *request) (directory.GroupEdit, error) {
 	if err != nil {
 		return directory.GroupEdit{}, err
 	}
-	return patch.ReplaceGroup(body, d.group)
+	return patch.ReplaceGroup(body, r.group)
 }
 
 // getGroup answers a GET.
@@ -78,7 +78,7 @@ func (d *Door) patchGroup(r *request) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	ops, err := patch.Parse(body, d.group, r.id)
+	ops, err := patch.Parse(body, r.group, r.id)
 	if err != nil {
 		return nil, err
 	}
@@ -145,7 +145,7 @@ func (d *Door) groupAnswer(r *request, status int, g *directory.Group) *answer {
 }
 
 func (d *Door) listGroups(r *request) (*answer, error) {
-	q, err := r.query(d.group)
+	q, err := r.query(r.group)
 	if err != nil {
 		return nil, err
 	}

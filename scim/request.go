@@ -23,8 +23,10 @@ type request struct {
 	*http.Request
 	w          http.ResponseWriter
 	actor      directory.Actor
-	id         string // of the resource, from the path
-	base       string // URL of the door
+	id         string           // of the resource, from the path
+	base       string           // URL of the door
+	user       *schema.Resource // the types of resource, as the connection has them
+	group      *schema.Resource
 	params     map[string]string
 	projection schema.Projection
 	startIndex int // as the answer says it, from 1
@@ -47,9 +49,9 @@ func (d *Door) readParams(r *request) error {
 		if err := r.parseQuery(); err != nil {
 			return err
 		}
-		resource := d.user
+		resource := r.user
 		if strings.HasPrefix(r.URL.Path, Base+"/Groups") {
-			resource = d.group
+			resource = r.group
 		}
 		r.projection = resource.Projection(r.params["attributes"], r.params["excludedattributes"])
 	}
@@ -79,7 +81,7 @@ func (r *request) parseQuery() error {
 // search returns a handler that answers a list whose parameters come in the body.
 //
 // RFC 7644, section 3.4.3.
-func (d *Door) search(resource *schema.Resource, list handler) handler {
+func (d *Door) search(resource func(*request) *schema.Resource, list handler) handler {
 	return func(r *request) (*answer, error) {
 		body, err := d.readBody(r, maxBody, nil)
 		if err != nil {
@@ -88,7 +90,7 @@ func (d *Door) search(resource *schema.Resource, list handler) handler {
 		if r.params, err = searchParams(body); err != nil {
 			return nil, err
 		}
-		r.projection = resource.Projection(r.params["attributes"], r.params["excludedattributes"])
+		r.projection = resource(r).Projection(r.params["attributes"], r.params["excludedattributes"])
 		return list(r)
 	}
 }

@@ -90,8 +90,8 @@ func (d *Door) routes() (*mux.Router, map[string]endpoint) {
 			http.MethodGet: d.getGroup, http.MethodPut: d.replaceGroup, http.MethodPatch: d.patchGroup, http.MethodDelete: d.deleteGroup,
 		},
 	}
-	endpoints["/Users/.search"] = endpoint{http.MethodPost: d.search(d.user, d.listUsers)}
-	endpoints["/Groups/.search"] = endpoint{http.MethodPost: d.search(d.group, d.listGroups)}
+	endpoints["/Users/.search"] = endpoint{http.MethodPost: d.search(func(r *request) *schema.Resource { return r.user }, d.listUsers)}
+	endpoints["/Groups/.search"] = endpoint{http.MethodPost: d.search(func(r *request) *schema.Resource { return r.group }, d.listGroups)}
 	// A filter behind a slash is served, for clients that put one there.
 	endpoints["/Users/"], endpoints["/Groups/"] = endpoints["/Users"], endpoints["/Groups"]
 	for _, path := range []string{"/ServiceProviderConfig", "/ResourceTypes", "/ResourceTypes/{id}", "/Schemas", "/Schemas/{id}"} {
@@ -111,7 +111,7 @@ func (d *Door) serve(w http.ResponseWriter, r *http.Request) {
 		d.writeError(w, r, err)
 		return
 	}
-	req := &request{Request: r, w: w, actor: actor, base: d.base(r)}
+	req := &request{Request: r, w: w, actor: actor, base: d.base(r), user: d.user, group: d.group}
 	h, err := d.find(req)
 	if err == nil {
 		err = d.readParams(req)

@@ -23,23 +23,23 @@ func (d *Door) createUser(r *request) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	doc, err := d.user.Normalize(body)
+	doc, err := r.user.Normalize(body)
 	if err != nil {
 		return nil, err
 	}
 	if _, said := doc["active"]; !said {
 		doc["active"] = true
 	}
-	i, err := d.Provision.CreateIdentity(r.Context(), r.actor, d.content(doc))
+	i, err := d.Provision.CreateIdentity(r.Context(), r.actor, content(r.user, doc))
 	if err != nil {
 		return nil, err
 	}
 	return d.userAnswer(r, http.StatusCreated, &i)
 }
 
-// content is the edit that makes doc what the identity says. It is the only text that derives an identity's fields from a
-// document.
-func (d *Door) content(doc map[string]any) provision.Edit {
+// content is the edit that makes doc, a document of the type user, what the identity says. It is the only text that derives an
+// identity's fields from a document.
+func content(user *schema.Resource, doc map[string]any) provision.Edit {
 	return func(i *directory.Identity) error {
 		document, err := json.Marshal(doc, json.Deterministic(true))
 		if err != nil || bytes.Equal(document, i.Document) {
@@ -53,7 +53,7 @@ func (d *Door) content(doc map[string]any) provision.Edit {
 		i.ExternalID, _ = doc["externalId"].(string)
 		i.Active, _ = doc["active"].(bool)
 		i.Profile = profile(doc)
-		i.Search, err = json.Marshal(d.user.Search(doc, directory.Key), json.Deterministic(true))
+		i.Search, err = json.Marshal(user.Search(doc, directory.Key), json.Deterministic(true))
 		return err
 	}
 }
@@ -113,18 +113,18 @@ func (d *Door) replaceUser(r *request) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	doc, err := d.user.Normalize(body)
+	doc, err := r.user.Normalize(body)
 	if err != nil {
 		return nil, err
 	}
 	_, said := doc["active"]
 	return d.updateUser(r, func(i *directory.Identity) error {
 		if said {
-			return d.content(doc)(i)
+			return content(r.user, doc)(i)
 		}
 		kept := maps.Clone(doc)
 		kept["active"] = i.Active // absent means unchanged
-		return d.content(kept)(i)
+		return content(r.user, kept)(i)
 	})
 }
 
@@ -136,7 +136,7 @@ func (d *Door) patchUser(r *request) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	ops, err := patch.Parse(body, d.user, r.id)
+	ops, err := patch.Parse(body, r.user, r.id)
 	if err != nil {
 		return nil, err
 	}
@@ -149,7 +149,7 @@ func (d *Door) patchUser(r *request) (*answer, error) {
 		if err != nil || !changed {
 			return err
 		}
-		return d.content(doc)(i)
+		return content(r.user, doc)(i)
 	})
 }
 
@@ -275,7 +275,7 @@ func appendReference(b []byte, value, ref, kind, display string) []byte {
 }
 
 func (d *Door) listUsers(r *request) (*answer, error) {
-	q, err := r.query(d.user)
+	q, err := r.query(r.user)
 	if err != nil {
 		return nil, err
 	}

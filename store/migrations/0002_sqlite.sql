@@ -1,0 +1,48 @@
+-- Programs of a connection that get short-lived access tokens for their secret (RFC 6749, section 4.4), of which only the
+-- SHA-256 is kept.
+create table client (
+	row_id     integer primary key,
+	id         text not null unique,
+	connection bigint not null references connection (row_id) on delete cascade,
+	hash       text not null,
+	created    bigint not null,
+	revoked    bigint
+);
+create index client_connection on client (connection);
+
+-- The keys that sign access tokens. The newest signs; those before it are published until no token of theirs is valid.
+create table signing_key (
+	row_id  integer primary key,
+	id      text not null unique,
+	private text not null,
+	created bigint not null
+);
+
+-- Random keys that all nodes share, by what they are for.
+create table secret (
+	name    text primary key,
+	value   text not null,
+	created bigint not null
+);
+
+-- The extension schemas of a connection, each as RFC 7643, section 7 writes it. resource is User or Group.
+create table extension (
+	row_id     integer primary key,
+	connection bigint not null references connection (row_id) on delete cascade,
+	resource   text not null,
+	urn        text not null,
+	urn_key    text not null,
+	definition text not null,
+	created    bigint not null,
+	unique (connection, urn_key)
+);
+
+-- When a connection was last heard of, to the minute. silent says that an event told of its silence.
+create table contact (
+	connection bigint primary key references connection (row_id) on delete cascade,
+	last       bigint not null,
+	silent     boolean not null
+);
+
+-- How many days before its end the last warning came.
+alter table token add column warned bigint;
