@@ -1,9 +1,6 @@
 package store
 
-import (
-	"context"
-	"io/fs"
-)
+import "io/fs"
 
 // What the tests of the engine reach for. They stand outside the package because storetest imports it.
 
@@ -33,9 +30,7 @@ func (db *DB) SetSteps(steps fs.FS) { db.steps = steps }
 func (db *DB) Pragma(pragma string) error {
 	w := db.engine.(*sqlite).writer
 	var err error
-	w.between(func() {
-		_, err = w.c.conn.ExecContext(context.Background(), "pragma "+pragma)
-	})
+	w.between(func() { err = w.c.script("pragma " + pragma) })
 	return err
 }
 

@@ -131,7 +131,7 @@ func (p *postgres) transaction(wait, run context.Context, level sql.IsolationLev
 			_ = raw.Rollback() // a connection that cannot is closed, which rolls back too
 		}
 	}()
-	tx := &Tx{ctx: run, conn: raw, d: p.d, now: p.clock()}
+	tx := &Tx{ctx: run, conn: postgresTx{raw, p.d}, d: p.d, now: p.clock()}
 	if err := tx.call(fn); err != nil {
 		if f, ok := err.(*failure); ok {
 			return lost(run, conn, f)
@@ -144,6 +144,28 @@ func (p *postgres) transaction(wait, run context.Context, level sql.IsolationLev
 		p.commits.Add(1)
 	}
 	return err
+}
+
+// postgresTx is a transaction as a runner.
+type postgresTx struct {
+	*sql.Tx
+	d *dialect
+}
+
+func (tx postgresTx) exec(ctx context.Context, query string, args []any) (row, affected int64, err error) {
+	res, err := tx.ExecContext(ctx, tx.d.rewrite(query), args...)
+	if err == nil {
+		affected, err = res.RowsAffected()
+	}
+	return 0, affected, err
+}
+
+func (tx postgresTx) query(ctx context.Context, query string, args []any) (rows, error) {
+	r, err := tx.QueryContext(ctx, tx.d.rewrite(query), args...)
+	if err != nil {
+		return nil, err // and not r, which would be a nil pointer in it
+	}
+	return r, nil
 }
 
 // lost lets fn run again where the connection ended before the commit, but not because time was up.

@@ -2,15 +2,11 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
-
-	"github.com/mattn/go-sqlite3"
 )
 
 // sqliteFile is the name of the database in the data folder.
@@ -37,7 +33,7 @@ type sqlite struct {
 	closed    chan struct{}
 }
 
-func openSQLite(ctx context.Context, folder string, now clock, fault *fault) (_ *sqlite, err error) {
+func openSQLite(folder string, now clock, fault *fault) (_ *sqlite, err error) {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return nil, err
 	}
@@ -60,7 +56,7 @@ func openSQLite(ctx context.Context, folder string, now clock, fault *fault) (_ 
 	if err := privateFile(s.path); err != nil {
 		return nil, err
 	}
-	c, err := s.connect(ctx, setting{"cache_size", fmt.Sprint(-writerCache)})
+	c, err := s.connect(setting{"cache_size", fmt.Sprint(-writerCache)})
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +64,7 @@ func openSQLite(ctx context.Context, folder string, now clock, fault *fault) (_ 
 	for _, pool := range []chan *sqliteConn{s.readers, s.searchers} {
 		for len(pool) < cap(pool) {
 			share := fmt.Sprint(-readersCache / (cap(s.readers) + cap(s.searchers)))
-			if c, err = s.connect(ctx, setting{"cache_size", share}, setting{"query_only", "1"}); err != nil {
+			if c, err = s.connect(setting{"cache_size", share}, setting{"query_only", "1"}); err != nil {
 				return nil, err
 			}
 			pool <- c
@@ -102,24 +98,19 @@ var durable = []setting{
 }
 
 // connect opens one connection and refuses it unless every setting reads back as it was made.
-func (s *sqlite) connect(ctx context.Context, more ...setting) (*sqliteConn, error) {
-	name := url.URL{Scheme: "file", Path: s.path, RawQuery: "_txlock=immediate"}
-	pool, err := sql.Open("sqlite3", name.String())
+func (s *sqlite) connect(more ...setting) (*sqliteConn, error) {
+	c, err := openSQLiteConn(s.path, s.d)
 	if err != nil {
 		return nil, err
 	}
-	c := &sqliteConn{pool: pool}
-	if c.conn, err = pool.Conn(ctx); err != nil {
-		return nil, errors.Join(err, pool.Close())
-	}
 	for _, set := range append(durable[:len(durable):len(durable)], more...) {
-		var got string
-		_, err := c.conn.ExecContext(ctx, "pragma "+set.name+" = "+set.value)
+		var got any
+		err := c.script("pragma " + set.name + " = " + set.value)
 		if err == nil {
-			err = c.conn.QueryRowContext(ctx, "pragma "+set.name).Scan(&got)
+			err = c.row("pragma "+set.name, &got)
 		}
-		if err == nil && got != set.value {
-			err = fmt.Errorf("%s: SQLite sets %s to %s, not to %s", s.path, set.name, got, set.value)
+		if err == nil && fmt.Sprint(got) != set.value {
+			err = fmt.Errorf("%s: SQLite sets %s to %v, not to %s", s.path, set.name, got, set.value)
 		}
 		if err != nil {
 			return nil, errors.Join(err, c.close())
@@ -192,7 +183,7 @@ func (s *sqlite) batches() (commits, updates uint64) {
 
 // check runs on a connection of its own, for as long as it takes.
 func (s *sqlite) check(ctx context.Context) (found []string, err error) {
-	c, err := s.connect(ctx, setting{"query_only", "1"})
+	c, err := s.connect(setting{"query_only", "1"})
 	if err != nil {
 		return nil, err
 	}
@@ -211,12 +202,12 @@ func (s *sqlite) check(ctx context.Context) (found []string, err error) {
 	}
 	err = tx.each("pragma foreign_key_check", nil, func(scan func(...any) error) error {
 		var table, parent string
-		var row sql.NullInt64
+		var row any // null where rows have no number
 		var key int
 		if err := scan(&table, &row, &parent, &key); err != nil {
 			return err
 		}
-		found = append(found, fmt.Sprintf("row %d of %s names a row of %s that does not exist", row.Int64, table, parent))
+		found = append(found, fmt.Sprintf("row %v of %s names a row of %s that does not exist", row, table, parent))
 		return nil
 	})
 	return found, err
@@ -238,86 +229,4 @@ func (s *sqlite) close() error {
 		errs = append(errs, s.writer.close())
 	}
 	return errors.Join(append(errs, s.lock.Close())...)
-}
-
-// sqliteConn is one connection with the statements that it has prepared. One goroutine uses it at a time.
-type sqliteConn struct {
-	pool  *sql.DB // holds conn alone
-	conn  *sql.Conn
-	stmts map[string]*sql.Stmt
-}
-
-func (c *sqliteConn) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	stmt, err := c.prepared(query)
-	if err != nil {
-		return nil, err
-	}
-	return stmt.ExecContext(ctx, args...)
-}
-
-func (c *sqliteConn) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	stmt, err := c.prepared(query)
-	if err != nil {
-		return nil, err
-	}
-	return stmt.QueryContext(ctx, args...)
-}
-
-func (c *sqliteConn) prepared(query string) (*sql.Stmt, error) {
-	if stmt := c.stmts[query]; stmt != nil {
-		return stmt, nil
-	}
-	stmt, err := c.conn.PrepareContext(context.Background(), query)
-	if err != nil {
-		return nil, err
-	}
-	if c.stmts == nil || len(c.stmts) >= maxStatements {
-		err = c.forget()
-		c.stmts = make(map[string]*sql.Stmt)
-	}
-	c.stmts[query] = stmt
-	return stmt, err
-}
-
-func (c *sqliteConn) forget() error {
-	var errs []error
-	for _, stmt := range c.stmts {
-		errs = append(errs, stmt.Close())
-	}
-	return errors.Join(errs...)
-}
-
-// command runs a statement of the engine's own.
-func (c *sqliteConn) command(query string) error {
-	_, err := c.ExecContext(context.Background(), query)
-	return err
-}
-
-// autocommit says that no transaction is open.
-func (c *sqliteConn) autocommit() bool {
-	var auto bool
-	err := c.conn.Raw(func(driver any) error {
-		auto = driver.(*sqlite3.SQLiteConn).AutoCommit()
-		return nil
-	})
-	return auto && err == nil
-}
-
-// logState is what SQLite says of its log.
-type logState struct {
-	busy          bool
-	pages, copied int64
-}
-
-// log does a checkpoint of the mode, where "noop" only asks.
-func (c *sqliteConn) log(mode string) (s logState, err error) {
-	stmt, err := c.prepared("pragma wal_checkpoint(" + mode + ")")
-	if err == nil {
-		err = stmt.QueryRowContext(context.Background()).Scan(&s.busy, &s.pages, &s.copied)
-	}
-	return s, err
-}
-
-func (c *sqliteConn) close() error {
-	return errors.Join(c.forget(), c.conn.Close(), c.pool.Close())
 }

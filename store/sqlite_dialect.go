@@ -20,10 +20,7 @@ func sqliteDialect() *dialect {
 		textTable: "json_each($)",
 		hasTable:  "select count(*) from sqlite_schema where type = 'table' and name = $1",
 
-		script: func(ctx context.Context, conn runner, text string) error {
-			_, err := conn.(*sqliteConn).conn.ExecContext(ctx, text)
-			return err
-		},
+		script: func(_ context.Context, conn runner, text string) error { return conn.(*sqliteConn).script(text) },
 
 		jsonPath: func(path []string) string {
 			return `$."` + strings.Join(path, `"."`) + `"`

@@ -81,7 +81,7 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 	if c.URL != "" {
 		db.engine, err = openPostgres(ctx, c.URL, db.clock)
 	} else {
-		db.engine, err = openSQLite(ctx, c.Data, db.clock, db.fault)
+		db.engine, err = openSQLite(c.Data, db.clock, db.fault)
 	}
 	if err != nil {
 		return nil, err

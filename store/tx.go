@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"strings"
@@ -25,10 +24,19 @@ var (
 	errRows    = errors.New("more than one row")
 )
 
-// runner is where statements run.
+// runner is where statements run, given as the dialect has them to be written.
 type runner interface {
-	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	// exec says how many rows the statement changed and, where the driver knows, the number of the row that it made last.
+	exec(ctx context.Context, query string, args []any) (row, affected int64, err error)
+	query(ctx context.Context, query string, args []any) (rows, error)
+}
+
+// rows are those of database/sql in what we use of them.
+type rows interface {
+	Next() bool
+	Scan(dest ...any) error
+	Err() error
+	Close() error
 }
 
 // call runs fn. An error of the database, even one that fn kept to itself, goes before fn's own.
@@ -43,14 +51,8 @@ func (tx *Tx) call(fn func(*Tx) error) error {
 
 // exec runs a statement that returns no rows and says how many it changed.
 func (tx *Tx) exec(query string, args ...any) (affected int64, err error) {
-	if err := tx.ready(query); err != nil {
-		return 0, err
-	}
-	res, err := tx.conn.ExecContext(tx.ctx, tx.d.rewrite(query), args...)
-	if err == nil {
-		affected, err = res.RowsAffected()
-	}
-	return affected, tx.died(query, err)
+	_, affected, err = tx.insert(query, args...)
+	return affected, err
 }
 
 // insert is exec for a database whose driver says which row was made.
@@ -58,11 +60,7 @@ func (tx *Tx) insert(query string, args ...any) (row, affected int64, err error)
 	if err := tx.ready(query); err != nil {
 		return 0, 0, err
 	}
-	res, err := tx.conn.ExecContext(tx.ctx, tx.d.rewrite(query), args...)
-	if err == nil {
-		row, _ = res.LastInsertId() // of SQLite, which has it ready
-		affected, err = res.RowsAffected()
-	}
+	row, affected, err = tx.conn.exec(tx.ctx, query, args)
 	return row, affected, tx.died(query, err)
 }
 
@@ -84,7 +82,7 @@ func (tx *Tx) each(query string, args []any, row func(scan func(dest ...any) err
 	if err := tx.ready(query); err != nil {
 		return err
 	}
-	rows, err := tx.conn.QueryContext(tx.ctx, tx.d.rewrite(query), args...)
+	rows, err := tx.conn.query(tx.ctx, query, args)
 	if err != nil {
 		return tx.died(query, err)
 	}
