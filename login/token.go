@@ -47,14 +47,7 @@ func Connection(ctx context.Context, db *store.DB, authorization string) (direct
 	}
 	// Only hashes are compared, by an index: how long that takes says nothing of a token.
 	hash := provision.HashToken(secret)
-	var (
-		t    directory.Token
-		conn directory.Connection
-	)
-	err := db.View(ctx, func(tx *store.Tx) (err error) {
-		t, conn, err = tx.TokenByHash(hash)
-		return err
-	})
+	t, conn, err := db.Token(ctx, hash)
 	if directory.Is(err, directory.NotFound) {
 		return directory.Actor{}, &Refused{Reason: "unknown token"}
 	}

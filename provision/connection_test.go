@@ -3,6 +3,7 @@ package provision_test
 import (
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -102,10 +103,10 @@ func TestConnection_that_manages_active_accounts_is_not_removed(t *testing.T) {
 		}
 		h.wantPlaces(i)
 		h.wantPlaces(other)
+		if _, _, err := h.db.Token(h.ctx(), provision.HashToken(secret)); kindOf(err) != directory.NotFound {
+			t.Errorf("the token: %v", err)
+		}
 		h.view(func(tx *store.Tx) error {
-			if _, _, err := tx.TokenByHash(provision.HashToken(secret)); kindOf(err) != directory.NotFound {
-				t.Errorf("the token: %v", err)
-			}
 			links, err := tx.Links()
 			if len(links) != 0 {
 				t.Errorf("links: %v", links)
@@ -124,13 +125,10 @@ func TestToken_is_shown_once_and_kept_as_a_hash(t *testing.T) {
 		if !strings.HasPrefix(secret, "rct_") || len(secret) != 4+43 || !token.Expires.Equal(h.db.Now().Add(90*day)) {
 			t.Errorf("%q, %+v", secret, token)
 		}
-		h.view(func(tx *store.Tx) error {
-			found, conn, err := tx.TokenByHash(provision.HashToken(secret))
-			if found.ID != token.ID || conn.Name != "okta" || found.Hash == secret || !found.Valid(h.db.Now()) {
-				t.Errorf("found %+v of %s", found, conn.Name)
-			}
-			return err
-		})
+		found, conn, err := h.db.Token(h.ctx(), provision.HashToken(secret))
+		if h.must(err); found.ID != token.ID || conn.Name != "okta" || found.Hash == secret || !found.Valid(h.db.Now()) {
+			t.Errorf("found %+v of %s", found, conn.Name)
+		}
 		for _, e := range h.events() {
 			for _, v := range e.Changes {
 				if s, ok := v.(string); ok && strings.Contains(s, secret[4:]) {
@@ -144,6 +142,56 @@ func TestToken_is_shown_once_and_kept_as_a_hash(t *testing.T) {
 		h.fails(err, directory.NotFound, "")
 		if got := h.actions(string(token.ID)); !slices.Equal(got, []string{"token.create", "token.revoke"}) {
 			t.Errorf("events: %v", got)
+		}
+	})
+}
+
+// A token is remembered while nothing changes; who looks while it changes must not remember what was.
+func TestToken_is_what_it_is_at_the_moment_of_use(t *testing.T) {
+	each(t, "okta", func(h *house) {
+		for range 50 {
+			token, secret, err := h.s.CreateToken(h.ctx(), h.admin, "okta", 0)
+			h.must(err)
+			hash := provision.HashToken(secret)
+			var looking sync.WaitGroup
+			stop := make(chan struct{})
+			for range 4 {
+				looking.Go(func() {
+					for {
+						select {
+						case <-stop:
+							return
+						default:
+						}
+						if _, _, err := h.db.Token(h.ctx(), hash); err != nil {
+							t.Error(err)
+							return
+						}
+					}
+				})
+			}
+			h.must(h.s.RevokeToken(h.ctx(), h.admin, token.ID))
+			if found, _, err := h.db.Token(h.ctx(), hash); err != nil || found.Valid(h.db.Now()) {
+				t.Errorf("after its revocation was answered the token is %+v, %v", found, err)
+			}
+			close(stop)
+			looking.Wait()
+			if found, _, err := h.db.Token(h.ctx(), hash); err != nil || found.Valid(h.db.Now()) {
+				t.Errorf("a look before the revocation is remembered: %+v, %v", found, err)
+			}
+		}
+		_, secret, err := h.s.CreateToken(h.ctx(), h.admin, "okta", 0)
+		h.must(err)
+		enabled := func() bool {
+			_, conn, err := h.db.Token(h.ctx(), provision.HashToken(secret))
+			h.must(err)
+			return conn.Enabled
+		}
+		before := enabled()
+		_, err = h.s.EnableConnection(h.ctx(), h.admin, "okta", false)
+		h.must(err)
+		if !before || enabled() {
+			t.Error("the connection is remembered as it was before it was disabled")
 		}
 	})
 }

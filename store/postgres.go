@@ -204,6 +204,8 @@ func (p *postgres) batches() (commits, updates uint64) {
 	return n, n
 }
 
+func (p *postgres) remembered() *credentials { return nil }
+
 // check asks for what PostgreSQL itself knows to be unsound.
 func (p *postgres) check(ctx context.Context) (found []string, err error) {
 	err = p.view(ctx, func(tx *Tx) error {

@@ -181,6 +181,8 @@ func (s *sqlite) batches() (commits, updates uint64) {
 	return s.writer.commits.Load(), s.writer.updates.Load()
 }
 
+func (s *sqlite) remembered() *credentials { return &s.writer.credentials }
+
 // check runs on a connection of its own, for as long as it takes.
 func (s *sqlite) check(ctx context.Context) (found []string, err error) {
 	c, err := s.connect(setting{"query_only", "1"})

@@ -55,6 +55,7 @@ type engine interface {
 	search(ctx context.Context, fn func(*Tx) error) error // ctx ends with the budget
 	check(ctx context.Context) ([]string, error)
 	batches() (commits, updates uint64)
+	remembered() *credentials // nil where other processes change them too
 	close() error
 }
 

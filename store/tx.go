@@ -16,6 +16,8 @@ type Tx struct {
 	now     int64 // milliseconds since 1970, the same throughout
 	err     error // the first error of the database, a *failure
 	reading bool  // rows of a statement are open
+
+	credentials bool // what a token opens changes with this transaction
 }
 
 var (

@@ -35,7 +35,10 @@ type writer struct {
 	runs   int     // functions begun in the open transaction; 0: none is open
 	alone  bool    // the open transaction is for one
 	opened time.Time
+	forget bool // what credentials holds changes with the open transaction
 	closed bool
+
+	credentials credentials
 
 	commits, updates atomic.Uint64
 }
@@ -139,6 +142,7 @@ func (w *writer) take(ctx context.Context, t *turn, fn func(*Tx) error) (err err
 		return w.d.diagnose(err)
 	}
 	w.batch = append(w.batch, t)
+	w.forget = w.forget || tx.credentials
 	kept = true
 	return nil
 }
@@ -209,6 +213,9 @@ func (w *writer) commit() {
 		}
 		return
 	}
+	if w.forget {
+		w.credentials.forget()
+	}
 	if len(w.batch) > 0 {
 		w.commits.Add(1)
 		w.updates.Add(uint64(len(w.batch)))
@@ -243,7 +250,7 @@ func (w *writer) answer(o outcome) {
 	for _, t := range w.batch {
 		t.done <- o
 	}
-	w.batch, w.runs = w.batch[:0], 0
+	w.batch, w.runs, w.forget = w.batch[:0], 0, false
 }
 
 // between runs f while no transaction is open and nobody writes.
