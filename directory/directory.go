@@ -39,6 +39,16 @@ func NewID[T ~string](now time.Time) T {
 	return T(idEncoding.EncodeToString(b[:]))
 }
 
+// IsID reports whether s has the form of an identifier of ours.
+func IsID(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; !('0' <= c && c <= '9' || 'a' <= c && c <= 'v') {
+			return false
+		}
+	}
+	return len(s) == 26
+}
+
 // Role is what a membership allows. Of several reasons the highest counts.
 type Role int
 

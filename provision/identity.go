@@ -96,7 +96,7 @@ func (s *Service) UpdateIdentity(ctx context.Context, actor directory.Actor, id 
 		after = before
 		return err
 	}
-	if err := s.DB.View(ctx, read); err != nil {
+	if err := s.DB.ViewOne(ctx, read); err != nil {
 		return before, err
 	}
 	if err := editAndCheck(&after, edit); err != nil {

@@ -45,7 +45,7 @@ func (d *Door) groupBody(r *request) (directory.GroupEdit, error) {
 // RFC 7644, section 3.4.1.
 func (d *Door) getGroup(r *request) (*answer, error) {
 	var g directory.Group
-	err := d.DB.View(r.Context(), func(tx *store.Tx) (err error) {
+	err := d.DB.ViewOne(r.Context(), func(tx *store.Tx) (err error) {
 		g, err = tx.Group(r.actor.Connection, directory.GroupID(r.id))
 		return err
 	})
@@ -91,7 +91,7 @@ func (d *Door) patchGroup(r *request) (*answer, error) {
 		return d.groupAnswer(r, http.StatusOK, &g), err
 	}
 	large := false
-	err = d.DB.View(r.Context(), func(tx *store.Tx) (err error) {
+	err = d.DB.ViewOne(r.Context(), func(tx *store.Tx) (err error) {
 		large, err = tx.MoreMembers(g.Row, memberPage)
 		return err
 	})
@@ -119,7 +119,7 @@ func (d *Door) editGroup(r *request, edit directory.GroupEdit) (g directory.Grou
 
 func (d *Door) groupVersion(r *request) func() (int64, error) {
 	return func() (version int64, err error) {
-		err = d.DB.View(r.Context(), func(tx *store.Tx) error {
+		err = d.DB.ViewOne(r.Context(), func(tx *store.Tx) error {
 			g, err := tx.Group(r.actor.Connection, directory.GroupID(r.id))
 			version = g.Version
 			return err

@@ -12,7 +12,6 @@ import (
 	"maps"
 	"net/http"
 	"net/netip"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -163,11 +162,9 @@ func (d *Door) find(r *request) (handler, error) {
 	return nil, &web.Error{Status: http.StatusMethodNotAllowed, Msg: r.Method + " is not possible here: use " + allow}
 }
 
-var ourID = regexp.MustCompile(`^[0-9a-v]{26}$`)
-
 // logged is a path for the log: what is not an id of ours may be a name or a secret.
 func logged(route, id string) string {
-	if ourID.MatchString(id) {
+	if directory.IsID(id) {
 		return strings.Replace(route, "{id}", id, 1)
 	}
 	return route

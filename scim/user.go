@@ -84,25 +84,40 @@ func profile(doc map[string]any) directory.Profile {
 //
 // RFC 7644, section 3.4.1.
 func (d *Door) getUser(r *request) (*answer, error) {
-	var (
-		i      directory.Identity
-		groups map[directory.Row][]directory.Containment
-	)
-	err := d.DB.View(r.Context(), func(tx *store.Tx) (err error) {
-		i, err = tx.Identity(r.actor.Connection, directory.IdentityID(r.id))
-		if err != nil || r.unchanged(i.Version) || !r.projection.Wants("groups") {
-			return err
-		}
-		groups, err = tx.GroupsOf(i.Row)
-		return err
-	})
+	i, groups, err := d.shown(r, directory.IdentityID(r.id))
 	if err != nil {
 		return nil, err
 	}
 	if r.unchanged(i.Version) {
 		return &answer{status: http.StatusNotModified, version: i.Version}, nil
 	}
-	return d.renderUser(r, http.StatusOK, &i, groups[i.Row])
+	return d.renderUser(r, http.StatusOK, &i, groups)
+}
+
+// shown reads an identity as answers show it, and the groups that it is in if the client wants to see them.
+func (d *Door) shown(r *request, id directory.IdentityID) (i directory.Identity, groups []directory.Containment, err error) {
+	nested := false
+	read := func(tx *store.Tx) (err error) {
+		i, groups, nested, err = tx.IdentityShown(r.actor.Connection, id)
+		return err
+	}
+	if err = d.DB.ViewOne(r.Context(), read); err != nil {
+		return i, nil, err
+	}
+	if !r.projection.Wants("groups") {
+		return i, nil, nil
+	}
+	if nested {
+		err = d.DB.View(r.Context(), func(tx *store.Tx) error {
+			if err := read(tx); err != nil {
+				return err
+			}
+			all, err := tx.GroupsOf(i.Row)
+			groups = all[i.Row]
+			return err
+		})
+	}
+	return i, groups, err
 }
 
 // replaceUser answers a PUT.
@@ -179,7 +194,7 @@ func (d *Door) deleteUser(r *request) (*answer, error) {
 
 func (d *Door) userVersion(r *request) func() (int64, error) {
 	return func() (version int64, err error) {
-		err = d.DB.View(r.Context(), func(tx *store.Tx) error {
+		err = d.DB.ViewOne(r.Context(), func(tx *store.Tx) error {
 			i, err := tx.Identity(r.actor.Connection, directory.IdentityID(r.id))
 			version = i.Version
 			return err
@@ -190,18 +205,15 @@ func (d *Door) userVersion(r *request) func() (int64, error) {
 
 // userAnswer renders an identity that was just written.
 func (d *Door) userAnswer(r *request, status int, i *directory.Identity) (*answer, error) {
-	var groups map[directory.Row][]directory.Containment
 	isNew := status == http.StatusCreated && i.Version == 1 // and in no group
-	if !isNew && r.projection.Wants("groups") {
-		err := d.DB.View(r.Context(), func(tx *store.Tx) (err error) {
-			groups, err = tx.GroupsOf(i.Row)
-			return err
-		})
-		if err != nil {
-			return nil, err
-		}
+	if isNew || !r.projection.Wants("groups") {
+		return d.renderUser(r, status, i, nil)
 	}
-	return d.renderUser(r, status, i, groups[i.Row])
+	_, groups, err := d.shown(r, i.ID)
+	if err != nil && !directory.Is(err, directory.NotFound) { // removed meanwhile: what was written is answered all the same
+		return nil, err
+	}
+	return d.renderUser(r, status, i, groups)
 }
 
 func (d *Door) renderUser(r *request, status int, i *directory.Identity, groups []directory.Containment) (*answer, error) {

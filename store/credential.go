@@ -64,7 +64,7 @@ func (db *DB) Token(ctx context.Context, hash string) (directory.Token, director
 			return c.token, c.connection, nil
 		}
 	}
-	err := db.View(ctx, func(tx *Tx) (err error) {
+	err := db.ViewOne(ctx, func(tx *Tx) (err error) {
 		c.token, c.connection, err = tx.tokenByHash(hash)
 		return err
 	})

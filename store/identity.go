@@ -1,13 +1,18 @@
 package store
 
 import (
+	"cmp"
 	"encoding/json"
+	"slices"
 
 	"github.com/rollcall-id/rollcall/directory"
 )
 
 const identityColumns = `i.row_id, i.id, i.connection, coalesce(i.account, 0), i.manages, i.version, i.created, i.modified, i.active,
-	coalesce(i.inactive_since, 0), i.user_name, coalesce(i.external_id, ''), coalesce(i.subject, ''), i.profile, i.search, i.document`
+	coalesce(i.inactive_since, 0), i.user_name, coalesce(i.external_id, ''), coalesce(i.subject, ''), i.profile, i.document`
+
+// What answers show of an identity. Neither its profile nor its search document is among it.
+const shownColumns = `i.row_id, i.id, i.version, i.created, i.modified, i.document`
 
 type identityScan struct {
 	i                           directory.Identity
@@ -19,12 +24,21 @@ func (s *identityScan) dest() []any {
 	i := &s.i
 	return []any{
 		(*int64)(&i.Row), (*string)(&i.ID), (*int64)(&i.Connection), (*int64)(&i.Account), &i.Manages, &i.Version, &s.created, &s.modified, &i.Active,
-		&s.inactive, &i.UserName, &i.ExternalID, &i.Subject, &s.profile, &i.Search, &i.Document,
+		&s.inactive, &i.UserName, &i.ExternalID, &i.Subject, &s.profile, &i.Document,
 	}
 }
 
-func (s *identityScan) value() (directory.Identity, error) {
+func (s *identityScan) shown() []any {
+	i := &s.i
+	return []any{(*int64)(&i.Row), (*string)(&i.ID), &i.Version, &s.created, &s.modified, &i.Document}
+}
+
+func (s *identityScan) times() {
 	s.i.Created, s.i.Modified, s.i.InactiveSince = at(s.created), at(s.modified), at(s.inactive)
+}
+
+func (s *identityScan) value() (directory.Identity, error) {
+	s.times()
 	return s.i, json.Unmarshal(s.profile, &s.i.Profile)
 }
 
@@ -53,9 +67,49 @@ func (tx *Tx) identities(query string, args ...any) (all []directory.Identity, e
 	return all, err
 }
 
+// identitiesShown is identities for shownColumns.
+func (tx *Tx) identitiesShown(query string, args ...any) (all []directory.Identity, err error) {
+	err = tx.each(query, args, func(scan func(...any) error) error {
+		var s identityScan
+		err := scan(s.shown()...)
+		s.times()
+		all = append(all, s.i)
+		return err
+	})
+	return all, err
+}
+
 // Identity returns an identity of the connection. Errors: NotFound.
 func (tx *Tx) Identity(connection directory.Row, id directory.IdentityID) (directory.Identity, error) {
 	return tx.identity(`select `+identityColumns+` from identity i where i.id = $1 and i.connection = $2`, string(id), int64(connection))
+}
+
+// IdentityShown returns what answers show of an identity of the connection: Row, ID, Version, Created, Modified and Document,
+// and the groups that it is directly in, by name. nested says that one of these is in a group itself: then GroupsOf knows more.
+// It is one statement. Errors: NotFound.
+func (tx *Tx) IdentityShown(connection directory.Row, id directory.IdentityID) (i directory.Identity, groups []directory.Containment, nested bool, err error) {
+	var s identityScan
+	err = tx.each(`select `+shownColumns+`, coalesce(g.id, ''), coalesce(g.display_name, ''), exists (select 1 from nesting n where n.child = g.row_id)
+		from identity i left join member m on m.identity = i.row_id left join grp g on g.row_id = m.grp
+		where i.id = $1 and i.connection = $2`, []any{string(id), int64(connection)}, func(scan func(...any) error) error {
+		var inGroup bool
+		c := directory.Containment{Direct: true}
+		if err := scan(append(s.shown(), (*string)(&c.ID), &c.DisplayName, &inGroup)...); err != nil {
+			return err
+		}
+		if c.ID != "" {
+			groups, nested = append(groups, c), nested || inGroup
+		}
+		return nil
+	})
+	if err != nil || s.i.Row == 0 {
+		return s.i, nil, false, noUser(err)
+	}
+	s.times()
+	slices.SortFunc(groups, func(a, b directory.Containment) int {
+		return cmp.Compare(directory.Key(a.DisplayName), directory.Key(b.DisplayName))
+	})
+	return s.i, groups, nested, nil
 }
 
 // IdentityByID returns an identity of any connection. Errors: NotFound.
@@ -112,21 +166,21 @@ func (tx *Tx) AddIdentity(i *directory.Identity) error {
 	return err
 }
 
-// PutIdentity stores an identity that is there. UserName and externalId must have been found free in this transaction.
+// PutIdentity stores an identity that is there; its search document only if it is set, since none is read. UserName and externalId must have been found free in this transaction.
 func (tx *Tx) PutIdentity(i *directory.Identity) error {
 	profile, _ := json.Marshal(i.Profile)
 	args := []any{
-		int64(i.Row), i.Version, ms(i.Modified), i.Active, null(ms(i.InactiveSince)), string(profile), string(i.Search), string(i.Document),
+		int64(i.Row), i.Version, ms(i.Modified), i.Active, null(ms(i.InactiveSince)), string(profile), null(string(i.Search)), string(i.Document),
 		i.UserName, null(i.ExternalID), null(i.Subject), null(int64(i.Account)), i.Manages,
 	}
 	// Columns that have an index are left alone unless they change: SQLite would write every index entry again.
-	n, err := tx.exec(`update identity set version = $2, modified = $3, active = $4, inactive_since = $5, profile = $6, search = $7, document = $8
+	n, err := tx.exec(`update identity set version = $2, modified = $3, active = $4, inactive_since = $5, profile = $6, search = coalesce($7, search), document = $8
 		where row_id = $1 and user_name = $9 and external_id is not distinct from $10 and subject is not distinct from $11
 		and account is not distinct from $12 and manages = $13`, args...)
 	if err != nil || n == 1 {
 		return err
 	}
-	_, err = tx.exec(`update identity set version = $2, modified = $3, active = $4, inactive_since = $5, profile = $6, search = $7, document = $8,
+	_, err = tx.exec(`update identity set version = $2, modified = $3, active = $4, inactive_since = $5, profile = $6, search = coalesce($7, search), document = $8,
 		user_name = $9, external_id = $10, subject = $11, account = $12, manages = $13, user_name_key = $14 where row_id = $1`,
 		append(args, directory.Key(i.UserName))...)
 	return err

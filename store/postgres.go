@@ -96,6 +96,35 @@ func (p *postgres) view(ctx context.Context, fn func(*Tx) error) error {
 	return p.read(ctx, run, fn)
 }
 
+func (p *postgres) viewOne(ctx context.Context, fn func(*Tx) error) error {
+	run, cancel := context.WithTimeout(context.WithoutCancel(ctx), postgresPatience)
+	defer cancel()
+	return repeat(ctx, func() error {
+		conn, err := p.conn(ctx)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = conn.Close() }() // which only gives it back
+		tx := &Tx{ctx: run, conn: postgresTx{conn, p.d}, d: p.d, now: p.clock(), one: true}
+		err = tx.call(fn)
+		if f, ok := err.(*failure); ok {
+			return lost(run, conn, f)
+		}
+		return err
+	})
+}
+
+func (p *postgres) conn(wait context.Context) (*sql.Conn, error) {
+	conn, err := p.pool.Conn(wait)
+	if err == nil {
+		return conn, nil
+	}
+	if wait.Err() != nil {
+		return nil, wait.Err()
+	}
+	return nil, &failure{lostRace, err}
+}
+
 func (p *postgres) search(ctx context.Context, fn func(*Tx) error) error {
 	select {
 	case p.searchers <- struct{}{}:
@@ -113,12 +142,9 @@ func (p *postgres) read(wait, run context.Context, fn func(*Tx) error) error {
 
 // transaction runs fn once. wait counts until there is a connection, run from then on.
 func (p *postgres) transaction(wait, run context.Context, level sql.IsolationLevel, fn func(*Tx) error) error {
-	conn, err := p.pool.Conn(wait)
+	conn, err := p.conn(wait)
 	if err != nil {
-		if wait.Err() != nil {
-			return wait.Err()
-		}
-		return &failure{lostRace, err}
+		return err
 	}
 	defer func() { _ = conn.Close() }() // which only gives it back
 	raw, err := conn.BeginTx(run, &sql.TxOptions{Isolation: level, ReadOnly: level == sql.LevelRepeatableRead})
@@ -146,14 +172,17 @@ func (p *postgres) transaction(wait, run context.Context, level sql.IsolationLev
 	return err
 }
 
-// postgresTx is a transaction as a runner.
+// postgresTx is a transaction, or a connection without one, as a runner.
 type postgresTx struct {
-	*sql.Tx
+	on interface {
+		ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+		QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	}
 	d *dialect
 }
 
 func (tx postgresTx) exec(ctx context.Context, query string, args []any) (row, affected int64, err error) {
-	res, err := tx.ExecContext(ctx, tx.d.rewrite(query), args...)
+	res, err := tx.on.ExecContext(ctx, tx.d.rewrite(query), args...)
 	if err == nil {
 		affected, err = res.RowsAffected()
 	}
@@ -161,7 +190,7 @@ func (tx postgresTx) exec(ctx context.Context, query string, args []any) (row, a
 }
 
 func (tx postgresTx) query(ctx context.Context, query string, args []any) (rows, error) {
-	r, err := tx.QueryContext(ctx, tx.d.rewrite(query), args...)
+	r, err := tx.on.QueryContext(ctx, tx.d.rewrite(query), args...)
 	if err != nil {
 		return nil, err // and not r, which would be a nil pointer in it
 	}

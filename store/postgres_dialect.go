@@ -27,7 +27,7 @@ func postgresDialect() *dialect {
 		lockSchema: `set local statement_timeout = 0; set local lock_timeout = 0; set local idle_in_transaction_session_timeout = 0;
 			select pg_advisory_xact_lock(1919904876)`, // the number means nothing
 		script: func(ctx context.Context, conn runner, text string) error {
-			_, err := conn.(postgresTx).ExecContext(ctx, text, pgx.QueryExecModeSimpleProtocol)
+			_, err := conn.(postgresTx).on.ExecContext(ctx, text, pgx.QueryExecModeSimpleProtocol)
 			return err
 		},
 

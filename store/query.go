@@ -7,7 +7,8 @@ import (
 	"github.com/rollcall-id/rollcall/directory"
 )
 
-// Identities answers q: the identities of the page, in a stable order, and how many there are in all.
+// Identities answers q: what answers show of the identities of the page (see IdentityShown), in a stable order, and how many
+// there are in all.
 func (tx *Tx) Identities(q directory.Query) (page []directory.Identity, total int64, err error) {
 	c := compiler{d: tx.d, row: "i", columns: map[directory.Column]string{
 		directory.ID: "i.id", directory.UserName: "i.user_name_key", directory.ExternalID: "i.external_id", directory.Active: "i.active",
@@ -18,7 +19,7 @@ func (tx *Tx) Identities(q directory.Query) (page []directory.Identity, total in
 		return nil, 0, err
 	}
 	total, err = tx.page(q, "identity i "+where, c.args, func(pageOf string, args []any) (int, error) {
-		page, err = tx.identities(`select `+identityColumns+` from `+pageOf, args...)
+		page, err = tx.identitiesShown(`select `+shownColumns+` from `+pageOf, args...)
 		return len(page), err
 	})
 	return page, total, err

@@ -138,6 +138,16 @@ func (s *sqlite) view(ctx context.Context, fn func(*Tx) error) error {
 	return s.snapshot(context.WithoutCancel(ctx), c, fn)
 }
 
+func (s *sqlite) viewOne(ctx context.Context, fn func(*Tx) error) error {
+	c, err := s.borrow(ctx, s.readers)
+	if err != nil {
+		return err
+	}
+	defer func() { s.readers <- c }()
+	tx := &Tx{ctx: context.WithoutCancel(ctx), conn: c, d: s.d, now: s.clock(), one: true}
+	return tx.call(fn)
+}
+
 func (s *sqlite) search(ctx context.Context, fn func(*Tx) error) error {
 	c, err := s.borrow(ctx, s.searchers)
 	if err != nil {

@@ -52,6 +52,7 @@ type engine interface {
 	update(ctx context.Context, fn func(*Tx) error) error
 	migrate(ctx context.Context, fn func(*Tx) error) error // update for as long as it takes
 	view(ctx context.Context, fn func(*Tx) error) error
+	viewOne(ctx context.Context, fn func(*Tx) error) error
 	search(ctx context.Context, fn func(*Tx) error) error // ctx ends with the budget
 	check(ctx context.Context) ([]string, error)
 	batches() (commits, updates uint64)
@@ -126,6 +127,16 @@ func (db *DB) View(ctx context.Context, fn func(*Tx) error) error {
 		return errClosed
 	}
 	err := db.engine.view(ctx, fn)
+	db.fault.note(err)
+	return err
+}
+
+// ViewOne is View for a function that runs one statement, which is a snapshot of its own: nothing has to begin or to end.
+func (db *DB) ViewOne(ctx context.Context, fn func(*Tx) error) error {
+	if db.closed.Load() {
+		return errClosed
+	}
+	err := db.engine.viewOne(ctx, fn)
 	db.fault.note(err)
 	return err
 }

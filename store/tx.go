@@ -16,12 +16,15 @@ type Tx struct {
 	now     int64 // milliseconds since 1970, the same throughout
 	err     error // the first error of the database, a *failure
 	reading bool  // rows of a statement are open
+	one     bool  // there is no transaction around the statement: one may run
+	ran     bool  // a statement has run
 
 	credentials bool // what a token opens changes with this transaction
 }
 
 var (
 	errReading = errors.New("a statement inside the rows of another")
+	errSecond  = errors.New("a second statement in ViewOne")
 	errOver    = errors.New("the transaction has ended")
 	errRows    = errors.New("more than one row")
 )
@@ -106,9 +109,14 @@ func (tx *Tx) each(query string, args []any, row func(scan func(dest ...any) err
 }
 
 func (tx *Tx) ready(query string) error {
-	if tx.err == nil && tx.reading {
+	switch {
+	case tx.err != nil:
+	case tx.reading:
 		return tx.died(query, errReading)
+	case tx.one && tx.ran:
+		return tx.died(query, errSecond)
 	}
+	tx.ran = true
 	return tx.err
 }
 
