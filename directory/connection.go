@@ -170,10 +170,17 @@ func checkTemplate(s string) bool {
 // ExpandUsername makes the username that the connection's template gives for an identity; it may be taken.
 func (c *Connection) ExpandUsername(i *Identity) string {
 	local := func(s string) string { l, _, _ := strings.Cut(s, "@"); return l }
-	values := []string{i.UserName, local(i.UserName), i.ExternalID, local(i.Profile.Email), i.Profile.FirstName, i.Profile.LastName}
-	pairs := make([]string, 0, 2*len(values))
-	for n, name := range templateNames {
-		pairs = append(pairs, name, values[n])
+	values := [...]string{i.UserName, local(i.UserName), i.ExternalID, local(i.Profile.Email), i.Profile.FirstName, i.Profile.LastName}
+	var text strings.Builder
+	for rest := c.Setting(UsernameTemplate); rest != ""; { // from left to right, so that no value is taken for a part of the template
+		literal, _, _ := strings.Cut(rest, "{")
+		text.WriteString(literal)
+		if rest = rest[len(literal):]; rest == "" {
+			break
+		}
+		name := rest[:strings.IndexByte(rest, '}')+1] // the template was checked
+		text.WriteString(values[slices.Index(templateNames, name)])
+		rest = rest[len(name):]
 	}
-	return Username(strings.NewReplacer(pairs...).Replace(c.Setting(UsernameTemplate)))
+	return Username(text.String())
 }

@@ -15,7 +15,7 @@ const (
 	graceTime  = 8 * time.Second   // for the requests that run when Serve is told to end; a container has 10 s
 	maxHeader  = 128 << 10         // far above MaxURL, so that a long URL gets the answer of its door and not the server's 431
 
-	// A client takes each piece of an answer within writeTime, or it is gone.
+	// A client takes each piece of an answer within writeTime, or a second less, or it is gone.
 	writeTime  = 30 * time.Second
 	writePiece = 64 << 10
 )
@@ -58,18 +58,24 @@ func (l pacedListener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return pacedConn{c}, nil
+	return &pacedConn{Conn: c}, nil
 }
 
 // pacedConn gives every piece that it writes a deadline. A deadline for the whole answer, http.Server's WriteTimeout, would
 // count from the request's headers and cut off slow uploads and large answers over a slow line.
-type pacedConn struct{ net.Conn }
+type pacedConn struct {
+	net.Conn
+	paced time.Time // when the deadline was set last; it costs as much as a short write
+}
 
-func (c pacedConn) Write(p []byte) (written int, err error) {
+func (c *pacedConn) Write(p []byte) (written int, err error) {
 	for {
 		piece := p[written:min(written+writePiece, len(p))]
-		if err := c.SetWriteDeadline(time.Now().Add(writeTime)); err != nil {
-			return written, err
+		if now := time.Now(); now.Sub(c.paced) > time.Second {
+			c.paced = now
+			if err := c.SetWriteDeadline(now.Add(writeTime)); err != nil {
+				return written, err
+			}
 		}
 		n, err := c.Conn.Write(piece)
 		written += n
