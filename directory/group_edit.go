@@ -25,6 +25,17 @@ type MemberEdit struct {
 	Values []string   // ids as sent, in order, each once; none for ClearMembers
 }
 
+// Replaces returns the values that are to be the only members, if that is what the edits come to.
+func Replaces(edits []MemberEdit) (values []string, ok bool) {
+	if len(edits) == 0 || len(edits) > 2 || edits[0].Op != ClearMembers || edits[0].Only != AnyMember {
+		return nil, false
+	}
+	if len(edits) == 1 {
+		return nil, true
+	}
+	return edits[1].Values, edits[1].Op == AddMembers
+}
+
 // GroupEdit is a change of a group, made without knowing its members.
 type GroupEdit struct {
 	DisplayName *string      // nil: unchanged

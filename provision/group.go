@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/rollcall-id/rollcall/directory"
+	"github.com/rollcall-id/rollcall/store"
 )
 
 // CreateGroup makes a group. Links of its name wake, and rules that match its name link it.
@@ -64,12 +65,16 @@ func (s *Service) UpdateGroup(ctx context.Context, actor directory.Actor, id dir
 	if err := checkGroupNames(edit); err != nil {
 		return g, err
 	}
-	err := s.update(ctx, actor, func(c *change) error {
-		m, err := c.resolve(edit.Members)
-		if err != nil {
-			return err
+	less, version, err := s.narrow(ctx, actor, id, edit)
+	if err != nil {
+		return g, err
+	}
+	err = s.update(ctx, actor, func(c *change) error {
+		held, m, err := c.resolveAndHold(id, less)
+		if err == nil && version != 0 && held.Version != version { // the group has moved
+			held, m, err = c.resolveAndHold(id, edit)
 		}
-		if g, err = c.holdForEdit(id, edit, m); err != nil {
+		if g = held; err != nil {
 			return err
 		}
 		if ifMatch != 0 && ifMatch != g.Version {
@@ -91,6 +96,44 @@ func (s *Service) UpdateGroup(ctx context.Context, actor directory.Actor, id dir
 		return c.putGroup(&before, &g, m)
 	})
 	return g, err
+}
+
+// narrow makes of an edit that replaces many members the one that says only what differs, so that the transaction is as short as
+// the difference. It holds for the version of the group that is returned, which is zero if the edit is returned as it is.
+func (s *Service) narrow(ctx context.Context, actor directory.Actor, id directory.GroupID, edit directory.GroupEdit) (directory.GroupEdit, int64, error) {
+	values, ok := directory.Replaces(edit.Members)
+	if !ok || len(values) <= atOnce {
+		return edit, 0, nil
+	}
+	var (
+		fresh, gone []string
+		version     int64
+	)
+	err := s.DB.View(ctx, func(tx *store.Tx) error {
+		g, err := tx.Group(actor.Connection, id)
+		if err != nil {
+			return err
+		}
+		version = g.Version
+		fresh, gone, err = tx.CompareMembers(g.Row, values)
+		return err
+	})
+	edit.Members = nil
+	if gone != nil {
+		edit.Members = append(edit.Members, directory.MemberEdit{Op: directory.RemoveMembers, Values: gone})
+	}
+	if fresh != nil {
+		edit.Members = append(edit.Members, directory.MemberEdit{Op: directory.AddMembers, Values: fresh})
+	}
+	return edit, version, err
+}
+
+// resolveAndHold looks up what an edit names and holds its group.
+func (c *change) resolveAndHold(id directory.GroupID, edit directory.GroupEdit) (g directory.Group, m *members, err error) {
+	if m, err = c.resolve(edit.Members); err == nil {
+		g, err = c.holdForEdit(id, edit, m)
+	}
+	return g, m, err
 }
 
 // holdForEdit holds a group, and before it the connection if the group is to have another name: links and rules for the name come

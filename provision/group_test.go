@@ -203,6 +203,60 @@ func TestGroup_that_is_pushed_again_as_it_is_stays_as_it_is(t *testing.T) {
 	})
 }
 
+// A long list is compared with what the group has before the transaction, which then holds only the difference.
+func TestGroup_a_long_list_replaces_as_a_short_one_does(t *testing.T) {
+	each(t, "okta", func(h *house) {
+		ids := h.users(20)
+		inner, other := h.group("Inner"), h.group("Other")
+		ghosts := func(from, to int) (all []string) {
+			for n := from; n < to; n++ {
+				all = append(all, fmt.Sprintf("ghost-%04d", n))
+			}
+			return all
+		}
+		strays := func(g directory.Group) (all []string) {
+			h.view(func(tx *store.Tx) (err error) { all, err = tx.Strays(g.Row, 10_000); return err })
+			return all
+		}
+		g := h.group("G", slices.Concat(ids[:10], []string{string(inner.ID)}, ghosts(0, 5))...)
+		for _, c := range []struct {
+			members []string
+			ghosts  []string
+			version int64
+		}{
+			{ids[:10], ghosts(0, 1100), 2},
+			{ids[:10], ghosts(0, 1100), 2},
+			{slices.Concat(ids[5:15], []string{string(other.ID)}), ghosts(50, 1150), 3},
+			{slices.Concat(ids[5:15], []string{string(other.ID)}), ghosts(51, 1151), 4},
+			{ids[14:], ghosts(51, 1151), 5},
+			{nil, ghosts(51, 1151), 6},
+			{ids, ghosts(51, 1151), 7},
+		} {
+			now := h.members(g.ID, replace(slices.Concat(c.ghosts, c.members)...))
+			if now.Version != c.version {
+				t.Errorf("version %d, want %d", now.Version, c.version)
+			}
+			h.wantMembers(g, slices.Clone(c.members)...)
+			if got := strays(g); !slices.Equal(got, c.ghosts) {
+				t.Errorf("%d values that name nobody, want %d", len(got), len(c.ghosts))
+			}
+		}
+		// Whoever changes the group in between is not lost: the last list counts, as if it had come alone.
+		a, b := slices.Concat(ids[:12], ghosts(51, 1151)), slices.Concat(ids[8:], ghosts(51, 1151))
+		for range 10 {
+			h.mustAll(together(
+				h.edits("G", replace(a...)...), h.edits("G", replace(b...)...), h.edits("G", add(ids[0])...), h.edits("G", drop(ids[19])...),
+			))
+			h.must(h.edits("G", replace(b...)...)())
+			h.mustAll(together(h.edits("G", replace(a...)...), h.edits("G", replace(b...)...)))
+			if got := h.memberIDs(g); !slices.Equal(got, slices.Sorted(slices.Values(ids[:12]))) && !slices.Equal(got, slices.Sorted(slices.Values(ids[8:]))) {
+				t.Fatalf("two lists at once come to %v", got)
+			}
+		}
+		h.consistent()
+	})
+}
+
 func TestRemoved_user_leaves_its_groups_whose_versions_grow(t *testing.T) {
 	each(t, "okta", func(h *house) {
 		i := h.user("jo")

@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/json"
+	"slices"
 
 	"github.com/rollcall-id/rollcall/directory"
 )
@@ -158,16 +159,8 @@ func (tx *Tx) CountMembers(group directory.Row) (n int64, err error) {
 }
 
 // Strays returns up to limit of the values of a group that named nobody.
-func (tx *Tx) Strays(group directory.Row, limit int) (all []string, err error) {
-	err = tx.each(`select value from stray where grp = $1 order by value limit $2`, []any{int64(group), int64(limit)}, func(scan func(...any) error) error {
-		var v string
-		if err := scan(&v); err != nil {
-			return err
-		}
-		all = append(all, v)
-		return nil
-	})
-	return all, err
+func (tx *Tx) Strays(group directory.Row, limit int) ([]string, error) {
+	return tx.textsOf(`select value from stray where grp = $1 order by value limit $2`, int64(group), int64(limit))
 }
 
 // Resolved is what the values in an edit of members turned out to name.
@@ -209,6 +202,45 @@ func (tx *Tx) Resolve(connection directory.Row, values []string) (r Resolved, er
 	}
 	r.Strays = unfound(rest, found)
 	return r, nil
+}
+
+// CompareMembers returns what a group's direct members lack and have too much beside values, each of which stands there once:
+// fresh are the values that are no member, gone the members, and the values that named nobody, that are not among values.
+func (tx *Tx) CompareMembers(group directory.Row, values []string) (fresh, gone []string, err error) {
+	all := texts(values)
+	fresh, err = tx.textsOf(`select value from texts_table($2) where not exists (
+		select 1 from identity i join member m on m.identity = i.row_id where i.id = value and m.grp = $1)`, int64(group), all)
+	if err != nil {
+		return nil, nil, err
+	}
+	var identities int
+	if _, err := tx.get(`select count(*) from member where grp = $1`, []any{int64(group)}, &identities); err != nil {
+		return nil, nil, err
+	}
+	if identities > len(values)-len(fresh) {
+		gone, err = tx.textsOf(`select i.id from identity i join (select identity from member where grp = $1
+			except select x.row_id from texts_table($2) join identity x on x.id = value) d on d.identity = i.row_id`, int64(group), all)
+		if err != nil {
+			return nil, nil, err
+		}
+	}
+	others, err := tx.textsOf(`select g.id from nesting n join grp g on g.row_id = n.child where n.parent = $1
+		union all select s.value from stray s where s.grp = $1`, int64(group))
+	if err != nil || len(others) == 0 {
+		return fresh, gone, err
+	}
+	named := make(map[string]bool, len(others)) // whether each of others is among the values
+	for _, v := range others {
+		named[v] = false
+	}
+	fresh = slices.DeleteFunc(fresh, func(v string) bool {
+		_, there := named[v]
+		if there {
+			named[v] = true
+		}
+		return there
+	})
+	return fresh, append(gone, slices.DeleteFunc(others, func(v string) bool { return named[v] })...), nil
 }
 
 func unfound(values []string, found map[string]bool) (rest []string) {

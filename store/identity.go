@@ -211,17 +211,8 @@ func (tx *Tx) Tombstone(connection directory.Row, externalID string) (directory.
 
 // TracesOf returns the ids under which events about an account stand: its own, and those of its identities, past ones too.
 func (tx *Tx) TracesOf(a *directory.Account) (ids []string, err error) {
-	ids = []string{string(a.ID)}
-	err = tx.each(`select id from identity where account = $1 union select identity from tombstone where account = $1`, []any{int64(a.Row)},
-		func(scan func(...any) error) error {
-			var id string
-			if err := scan(&id); err != nil {
-				return err
-			}
-			ids = append(ids, id)
-			return nil
-		})
-	return ids, err
+	ids, err = tx.textsOf(`select id from identity where account = $1 union select identity from tombstone where account = $1`, int64(a.Row))
+	return append([]string{string(a.ID)}, ids...), err
 }
 
 // GroupsOf returns the groups that identities are in, by name.

@@ -58,6 +58,17 @@ func (tx *Tx) rowsOf(query string, args ...any) (all []directory.Row, err error)
 	return all, err
 }
 
+// textsOf collects the first column of every row.
+func (tx *Tx) textsOf(query string, args ...any) (all []string, err error) {
+	err = tx.each(query, args, func(scan func(...any) error) error {
+		var text string
+		err := scan(&text)
+		all = append(all, text)
+		return err
+	})
+	return all, err
+}
+
 // add runs an insert of one row that ends in returning_row; ok is false when `on conflict do nothing` did nothing.
 func (tx *Tx) add(to *directory.Row, query string, args ...any) (ok bool, err error) {
 	if tx.d.returning != "" {
