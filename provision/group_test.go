@@ -247,7 +247,7 @@ func TestGroup_a_long_list_replaces_as_a_short_one_does(t *testing.T) {
 			h.mustAll(together(
 				h.edits("G", replace(a...)...), h.edits("G", replace(b...)...), h.edits("G", add(ids[0])...), h.edits("G", drop(ids[19])...),
 			))
-			h.must(h.edits("G", replace(b...)...)())
+			h.must(h.edits("G", replace(ids[4:16]...)...)())
 			h.mustAll(together(h.edits("G", replace(a...)...), h.edits("G", replace(b...)...)))
 			if got := h.memberIDs(g); !slices.Equal(got, slices.Sorted(slices.Values(ids[:12]))) && !slices.Equal(got, slices.Sorted(slices.Values(ids[8:]))) {
 				t.Fatalf("two lists at once come to %v", got)
