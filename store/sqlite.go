@@ -26,11 +26,11 @@ type sqlite struct {
 	path  string
 	lock  *os.File
 
-	writer    *writer
-	readers   chan *sqliteConn
-	searchers chan *sqliteConn
-	reading   int // connections of both
-	closed    chan struct{}
+	writer   *writer
+	readers  chan *sqliteConn
+	reading  int // readers
+	searches *searches
+	closed   chan struct{}
 }
 
 func openSQLite(folder string, now clock, fault *fault) (_ *sqlite, err error) {
@@ -43,8 +43,9 @@ func openSQLite(folder string, now clock, fault *fault) (_ *sqlite, err error) {
 	}
 	s := &sqlite{
 		d: sqliteDialect(), clock: now, path: filepath.Join(folder, sqliteFile), closed: make(chan struct{}),
-		readers: make(chan *sqliteConn, max(4, 2*runtime.GOMAXPROCS(0))), searchers: make(chan *sqliteConn, searchers),
+		readers: make(chan *sqliteConn, max(4, 2*runtime.GOMAXPROCS(0))),
 	}
+	s.searches = &searches{jobs: make(chan *search), closed: s.closed}
 	if s.lock, err = lockFile(filepath.Join(folder, "lock")); err != nil {
 		return nil, err
 	}
@@ -61,13 +62,15 @@ func openSQLite(folder string, now clock, fault *fault) (_ *sqlite, err error) {
 		return nil, err
 	}
 	s.writer = newWriter(c, s.d, now, fault)
-	for _, pool := range []chan *sqliteConn{s.readers, s.searchers} {
-		for len(pool) < cap(pool) {
-			share := fmt.Sprint(-readersCache / (cap(s.readers) + cap(s.searchers)))
-			if c, err = s.connect(setting{"cache_size", share}, setting{"query_only", "1"}); err != nil {
-				return nil, err
-			}
-			pool <- c
+	share := fmt.Sprint(-readersCache / (cap(s.readers) + searchers))
+	for n := range cap(s.readers) + searchers {
+		if c, err = s.connect(setting{"cache_size", share}, setting{"query_only", "1"}); err != nil {
+			return nil, err
+		}
+		if n < searchers {
+			s.searches.add(c)
+		} else {
+			s.readers <- c
 			s.reading++
 		}
 	}
@@ -130,7 +133,7 @@ func (s *sqlite) migrate(ctx context.Context, fn func(*Tx) error) error {
 }
 
 func (s *sqlite) view(ctx context.Context, fn func(*Tx) error) error {
-	c, err := s.borrow(ctx, s.readers)
+	c, err := s.borrow(ctx)
 	if err != nil {
 		return err
 	}
@@ -139,7 +142,7 @@ func (s *sqlite) view(ctx context.Context, fn func(*Tx) error) error {
 }
 
 func (s *sqlite) viewOne(ctx context.Context, fn func(*Tx) error) error {
-	c, err := s.borrow(ctx, s.readers)
+	c, err := s.borrow(ctx)
 	if err != nil {
 		return err
 	}
@@ -149,22 +152,17 @@ func (s *sqlite) viewOne(ctx context.Context, fn func(*Tx) error) error {
 }
 
 func (s *sqlite) search(ctx context.Context, fn func(*Tx) error) error {
-	c, err := s.borrow(ctx, s.searchers)
-	if err != nil {
-		return err
-	}
-	defer func() { s.searchers <- c }()
-	return s.snapshot(ctx, c, fn)
+	return s.searches.do(ctx, func(c *sqliteConn) error { return s.snapshot(ctx, c, fn) })
 }
 
-func (s *sqlite) borrow(ctx context.Context, pool chan *sqliteConn) (*sqliteConn, error) {
+func (s *sqlite) borrow(ctx context.Context) (*sqliteConn, error) {
 	select {
-	case c := <-pool:
+	case c := <-s.readers:
 		return c, nil
 	default:
 	}
 	select {
-	case c := <-pool:
+	case c := <-s.readers:
 		return c, nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
@@ -230,13 +228,9 @@ func (s *sqlite) close() error {
 	close(s.closed)
 	var errs []error
 	for range s.reading {
-		select {
-		case c := <-s.readers:
-			errs = append(errs, c.close())
-		case c := <-s.searchers:
-			errs = append(errs, c.close())
-		}
+		errs = append(errs, (<-s.readers).close())
 	}
+	s.searches.running.Wait()
 	if s.writer != nil {
 		errs = append(errs, s.writer.close())
 	}

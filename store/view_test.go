@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"errors"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -144,6 +145,55 @@ func TestSearch_ends_with_its_context(t *testing.T) {
 		}
 		if took := time.Since(begin); took > time.Second {
 			t.Errorf("it took %s", took)
+		}
+	})
+}
+
+func TestSearch_gives_a_panic_and_its_connection_back(t *testing.T) {
+	each(t, func(t *testing.T, db *store.DB) {
+		for range 5 { // more often than there are connections
+			func() {
+				defer func() {
+					if cause := recover(); cause != "oops" {
+						t.Errorf("the caller recovers %v", cause)
+					}
+				}()
+				_ = db.Search(t.Context(), func(*store.Tx) error { panic("oops") })
+			}()
+			ended := make(chan struct{})
+			go func() {
+				defer close(ended)
+				_ = db.Search(t.Context(), func(*store.Tx) error { runtime.Goexit(); return nil })
+				t.Error("the goroutine of the caller goes on")
+			}()
+			<-ended
+		}
+		if err := db.Search(t.Context(), func(*store.Tx) error { return nil }); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestViewOne_runs_one_statement(t *testing.T) {
+	each(t, func(t *testing.T, db *store.DB) {
+		var n int64
+		err := db.ViewOne(t.Context(), func(tx *store.Tx) error {
+			_, err := tx.Get("select 1", nil, &n)
+			return err
+		})
+		if err != nil || n != 1 {
+			t.Errorf("%d, %v", n, err)
+		}
+		err = db.ViewOne(t.Context(), func(tx *store.Tx) error {
+			_, _ = tx.Get("select 1", nil, &n)
+			_, _ = tx.Get("select 1", nil, &n)
+			return nil
+		})
+		if err == nil || !strings.Contains(err.Error(), "second statement") {
+			t.Errorf("a second statement: %v", err)
+		}
+		if db.ViewOne(t.Context(), func(tx *store.Tx) error { _, err := tx.Exec("delete from scratch_list"); return err }) == nil && !db.OnPostgres() {
+			t.Error("a statement that writes is not refused")
 		}
 	})
 }
