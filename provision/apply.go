@@ -9,7 +9,8 @@ import (
 
 // apply stores a new identity (before is nil) or a changed one, and all that follows: the binding, the account's profile and
 // activity, memberships that come back, and one event. An identity that did not change writes nothing. before must be held.
-func (c *change) apply(before, after *directory.Identity) error {
+// changes are those of the documents, or nil if nobody has looked.
+func (c *change) apply(before, after *directory.Identity, changes directory.Changes) error {
 	if before == nil {
 		return c.create(after)
 	}
@@ -30,9 +31,11 @@ func (c *change) apply(before, after *directory.Identity) error {
 	if err := c.PutIdentity(after); err != nil {
 		return err
 	}
-	changes, err := directory.Diff(before.Document, after.Document)
-	if err != nil {
-		return err
+	if changes == nil {
+		var err error
+		if changes, err = directory.Diff(before.Document, after.Document); err != nil {
+			return err
+		}
 	}
 	if after.Account != 0 && after.Manages {
 		if err := c.project(before, after, changes); err != nil {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 
 	"github.com/rollcall-id/rollcall/directory"
 	"github.com/rollcall-id/rollcall/store"
@@ -34,7 +35,7 @@ func (s *Service) CreateIdentity(ctx context.Context, actor directory.Actor, edi
 		}
 		if len(claimants) == 0 {
 			made = fresh
-			err := c.apply(nil, &made)
+			err := c.apply(nil, &made, nil)
 			if _, disputed := errors.AsType[*dispute](err); !disputed {
 				return err
 			}
@@ -58,7 +59,7 @@ func (s *Service) CreateIdentity(ctx context.Context, actor directory.Actor, edi
 		made = before
 		made.UserName, made.ExternalID, made.Active = fresh.UserName, fresh.ExternalID, fresh.Active
 		made.Profile, made.Document, made.Search = fresh.Profile, fresh.Document, fresh.Search
-		return c.apply(&before, &made)
+		return c.apply(&before, &made, nil)
 	})
 	return made, err
 }
@@ -108,7 +109,12 @@ func (s *Service) UpdateIdentity(ctx context.Context, actor directory.Actor, id 
 	if after.SameContent(&before) {
 		return before, nil
 	}
-	err := s.update(ctx, actor, func(c *change) error {
+	differ, err := directory.Diff(before.Document, after.Document) // here, and not while others wait
+	if err != nil {
+		return before, err
+	}
+	err = s.update(ctx, actor, func(c *change) error {
+		changes := maps.Clone(differ)
 		if after.Active && !before.Active {
 			if err := c.holdGroupsOf(before.Row); err != nil {
 				return err
@@ -128,9 +134,10 @@ func (s *Service) UpdateIdentity(ctx context.Context, actor directory.Actor, id 
 			if err := editAndCheck(&after, edit); err != nil {
 				return err
 			}
+			differ, changes = nil, nil
 		}
 		stored := after
-		if err := c.apply(&before, &stored); err != nil {
+		if err := c.apply(&before, &stored, changes); err != nil {
 			return err
 		}
 		after = stored

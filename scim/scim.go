@@ -7,6 +7,7 @@
 package scim
 
 import (
+	"cmp"
 	"errors"
 	"log/slog"
 	"maps"
@@ -97,7 +98,11 @@ func (d *Door) routes() (*mux.Router, map[string]endpoint) {
 		endpoints[path] = endpoint{http.MethodGet: d.discover}
 	}
 	router := mux.NewRouter().SkipClean(true)
-	for _, path := range slices.Sorted(maps.Keys(endpoints)) { // .search comes before {id}
+	paths := slices.SortedFunc(maps.Keys(endpoints), func(a, b string) int { // .search comes before {id}, Users before the others
+		users := func(s string) int { return strings.Index(s, "/Users") }
+		return cmp.Or(cmp.Compare(users(b), users(a)), cmp.Compare(a, b))
+	})
+	for _, path := range paths {
 		router.Path(Base + path).Name(path)
 	}
 	return router, endpoints
