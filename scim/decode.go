@@ -22,11 +22,15 @@ const (
 	maxValues    = 1_250_000 // in one body: enough for 200,000 members with all that is said of each
 )
 
-// readBody reads the JSON object of a request. collapse, unless nil, may make less of a value as soon as it is read.
+// readBody reads the JSON object of a request, unless it came with a Bulk request. collapse, unless nil, may make less of a value
+// as soon as it is read.
 //
 // Errors: *web.Error with 413, 415 and what else the transfer meets; *schema.Error, InvalidSyntax, for what is not one JSON
 // object without duplicate names.
 func (d *Door) readBody(r *request, limit int64, collapse func(in string, v any) any) (map[string]any, error) {
+	if r.body != nil {
+		return r.body, nil
+	}
 	if kind := r.Header.Get("Content-Type"); kind != "" {
 		media, _, err := mime.ParseMediaType(kind)
 		if err != nil || media != scimJSON && media != plainJSON {

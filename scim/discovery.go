@@ -7,6 +7,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/rollcall-id/rollcall/directory"
+	"github.com/rollcall-id/rollcall/scim/bulk"
 	"github.com/rollcall-id/rollcall/scim/schema"
 )
 
@@ -61,7 +62,7 @@ func serviceProviderConfig(base string) map[string]any {
 		"schemas":          []string{"urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"},
 		"documentationUri": "https://github.com/rollcall-id/rollcall",
 		"patch":            can(true),
-		"bulk":             map[string]any{"supported": false, "maxOperations": 0, "maxPayloadSize": 0},
+		"bulk":             map[string]any{"supported": true, "maxOperations": bulk.MaxOperations, "maxPayloadSize": maxBulkBody},
 		"filter":           map[string]any{"supported": true, "maxResults": maxCount},
 		"changePassword":   can(false),
 		"sort":             can(false),

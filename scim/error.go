@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/rollcall-id/rollcall/directory"
 	"github.com/rollcall-id/rollcall/scim/schema"
@@ -32,37 +33,60 @@ var statuses = map[directory.Kind]struct {
 // errTooMany replaces the Limit of a query that ran out of time.
 var errTooMany = &schema.Error{Type: "tooMany", Detail: "the filter takes too long on this directory: filter on userName, externalId, id or displayName"}
 
-// writeError is the only text that writes an error of this door.
-func (d *Door) writeError(w http.ResponseWriter, r *http.Request, err error) {
-	status, scimType, detail := http.StatusInternalServerError, "", "internal error; request "+web.RequestID(r.Context())
+// problem is what an error says in this door.
+type problem struct {
+	status     int
+	scimType   string
+	detail     string
+	retryAfter time.Duration // zero when that is not known
+	cause      error         // what an administrator has to see; nil for nothing
+}
+
+// problemOf is the only text that tells what an error says.
+func problemOf(ctx context.Context, err error) problem {
 	if e, ok := errors.AsType[*schema.Error](err); ok {
-		status, scimType, detail = http.StatusBadRequest, string(e.Type), e.Detail
-	} else if e, ok := errors.AsType[*web.Error](err); ok {
-		status, detail = e.Status, e.Msg
-		if e.RetryAfter > 0 {
-			web.SetRetryAfter(w.Header(), e.RetryAfter)
-		}
-	} else if e, ok := errors.AsType[*directory.Error](err); ok {
+		return problem{status: http.StatusBadRequest, scimType: string(e.Type), detail: e.Detail}
+	}
+	if e, ok := errors.AsType[*web.Error](err); ok {
+		return problem{status: e.Status, detail: e.Msg, retryAfter: e.RetryAfter}
+	}
+	if e, ok := errors.AsType[*directory.Error](err); ok {
 		known := statuses[e.Kind]
-		status, scimType, detail = known.status, known.scimType, e.Error()
+		p := problem{status: known.status, scimType: known.scimType, detail: e.Error()}
 		if e.Kind == directory.Unavailable || e.Kind == directory.Full {
-			web.RecordOf(r.Context()).Cause = err // the administrator's to mend
+			p.cause = err // the administrator's to mend
 		}
 		if e.Kind == directory.Unavailable {
-			w.Header().Set("Retry-After", "1")
+			p.retryAfter = time.Second
 		}
-	} else if errors.Is(err, context.Canceled) {
-		panic(http.ErrAbortHandler) // the client has gone
-	} else {
-		web.RecordOf(r.Context()).Cause = err
+		return p
 	}
-	if status == http.StatusUnauthorized { // RFC 6750, section 3.
+	return problem{status: http.StatusInternalServerError, detail: "internal error; request " + web.RequestID(ctx), cause: err}
+}
+
+// body is the problem as SCIM writes it.
+func (p *problem) body() []byte {
+	b := []byte(`{"schemas":["urn:ietf:params:scim:api:messages:2.0:Error"],"status":"` + strconv.Itoa(p.status) + `"`)
+	if p.scimType != "" {
+		b = append(b, `,"scimType":"`+p.scimType+`"`...)
+	}
+	return append(appendString(append(b, `,"detail":`...), p.detail), '}')
+}
+
+// writeError is the only text that answers with an error.
+func (d *Door) writeError(w http.ResponseWriter, r *http.Request, err error) {
+	p := problemOf(r.Context(), err)
+	if p.status == http.StatusInternalServerError && errors.Is(err, context.Canceled) {
+		panic(http.ErrAbortHandler) // the client has gone
+	}
+	if p.cause != nil {
+		web.RecordOf(r.Context()).Cause = p.cause
+	}
+	if p.retryAfter > 0 {
+		web.SetRetryAfter(w.Header(), p.retryAfter)
+	}
+	if p.status == http.StatusUnauthorized { // RFC 6750, section 3.
 		w.Header().Set("WWW-Authenticate", `Bearer realm="rollcall"`)
 	}
-	b := []byte(`{"schemas":["urn:ietf:params:scim:api:messages:2.0:Error"],"status":"` + strconv.Itoa(status) + `"`)
-	if scimType != "" {
-		b = append(b, `,"scimType":"`+scimType+`"`...)
-	}
-	b = append(appendString(append(b, `,"detail":`...), detail), '}')
-	writeBody(w, r, status, b)
+	writeBody(w, r, p.status, p.body())
 }

@@ -24,6 +24,7 @@ type request struct {
 	w          http.ResponseWriter
 	actor      directory.Actor
 	id         string           // of the resource, from the path
+	body       map[string]any   // nil: it is still to be read
 	base       string           // URL of the door
 	user       *schema.Resource // the types of resource, as the connection has them
 	group      *schema.Resource

@@ -55,6 +55,7 @@ type Door struct {
 	requests    *web.Limiter[directory.TokenID]
 	failures    *web.Limiter[netip.Addr]
 	large       chan struct{}
+	bulks       chan struct{}
 	router      *mux.Router
 	endpoints   map[string]endpoint
 }
@@ -65,6 +66,7 @@ func (d *Door) Handler() http.Handler {
 	d.requests = web.NewLimiter[directory.TokenID](requestRate, requestBurst, time.Now)
 	d.failures = web.NewLimiter[netip.Addr](failureRate, failureBurst, time.Now)
 	d.large = make(chan struct{}, largeGroups)
+	d.bulks = make(chan struct{}, bulkOperations)
 	d.router, d.endpoints = d.routes()
 	return &web.Door{
 		Handler: http.HandlerFunc(d.serve), Error: d.writeError, Log: d.Log, Proxies: d.Proxies,
@@ -94,6 +96,10 @@ func (d *Door) routes() (*mux.Router, map[string]endpoint) {
 	endpoints["/Groups/.search"] = endpoint{http.MethodPost: d.search(func(r *request) *schema.Resource { return r.group }, d.listGroups)}
 	// A filter behind a slash is served, for clients that put one there.
 	endpoints["/Users/"], endpoints["/Groups/"] = endpoints["/Users"], endpoints["/Groups"]
+	endpoints["/Bulk"] = endpoint{http.MethodPost: d.bulk}
+	endpoints["/Me"] = endpoint{
+		http.MethodGet: d.me, http.MethodPost: d.me, http.MethodPut: d.me, http.MethodPatch: d.me, http.MethodDelete: d.me,
+	}
 	for _, path := range []string{"/ServiceProviderConfig", "/ResourceTypes", "/ResourceTypes/{id}", "/Schemas", "/Schemas/{id}"} {
 		endpoints[path] = endpoint{http.MethodGet: d.discover}
 	}

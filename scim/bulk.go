@@ -1,0 +1,228 @@
+package scim
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/rollcall-id/rollcall/scim/bulk"
+	"github.com/rollcall-id/rollcall/scim/schema"
+	"github.com/rollcall-id/rollcall/web"
+)
+
+const (
+	maxBulkBody = 8 << 20
+	// bulkOperations is how many operations of all Bulk requests are done at once.
+	bulkOperations = 16
+)
+
+// bulkJob is a Bulk request under way.
+type bulkJob struct {
+	*bulk.Request
+	d       *Door
+	r       *request
+	made    map[string]bulk.Made // by bulkId
+	results []*bulkResult        // by operation; nil for one that was not tried
+	failed  int
+}
+
+// bulkResult is what became of an operation, as the answer says it.
+//
+// RFC 7644, section 3.7.
+type bulkResult struct {
+	Method   string         `json:"method"`
+	BulkID   string         `json:"bulkId,omitzero"`
+	Location string         `json:"location,omitzero"`
+	Version  string         `json:"version,omitzero"`
+	Status   string         `json:"status"`
+	Response jsontext.Value `json:"response,omitzero"`
+}
+
+// bulk answers a Bulk request. Each operation is what the request of its own would be, and stays done whatever comes of the
+// others. No more are begun when the client has gone.
+//
+// RFC 7644, section 3.7.
+func (d *Door) bulk(r *request) (*answer, error) {
+	body, err := d.readBody(r, maxBulkBody, nil)
+	if err != nil {
+		return nil, err
+	}
+	parsed, err := bulk.Parse(body)
+	if err != nil {
+		return nil, err
+	}
+	j := &bulkJob{Request: parsed, d: d, r: r, made: map[string]bulk.Made{}, results: make([]*bulkResult, len(parsed.Operations))}
+	if err := j.run(parsed.Plan()); err != nil {
+		return nil, err
+	}
+	return jsonAnswer(map[string]any{
+		"schemas":    []string{"urn:ietf:params:scim:api:messages:2.0:BulkResponse"},
+		"Operations": slices.DeleteFunc(j.results, func(r *bulkResult) bool { return r == nil }),
+	})
+}
+
+// run makes the calls, until there are too many errors. Errors: that of the context, when the client has gone.
+func (j *bulkJob) run(steps []bulk.Step) error {
+	for len(steps) > 0 && (j.FailOnErrors == 0 || j.failed < j.FailOnErrors) {
+		n := j.together(steps)
+		outcomes, err := j.callAll(steps[:n])
+		if err != nil {
+			return err
+		}
+		for i := range n {
+			j.note(&steps[i], &outcomes[i])
+		}
+		steps = steps[n:]
+	}
+	for i := range steps {
+		if s := &steps[i]; s.Rest && j.results[s.Op] != nil {
+			j.note(s, &outcome{err: schema.Errorf(schema.InvalidValue, "it was made without its references to what was not made any more")})
+		}
+	}
+	return nil
+}
+
+// together returns how many of the next steps can be done at once: creations, or deletions, of Users that do not refer to one
+// another. Where errors are counted it is one.
+func (j *bulkJob) together(steps []bulk.Step) int {
+	method := steps[0].Method
+	if j.FailOnErrors > 0 || method != http.MethodPost && method != http.MethodDelete {
+		return 1
+	}
+	batch := map[string]bool{}
+	for n := range steps {
+		op := &j.Operations[steps[n].Op]
+		refers := slices.ContainsFunc(steps[n].Needs, func(id string) bool { return batch[id] })
+		if steps[n].Method != method || op.Endpoint != bulk.Users || refers {
+			return max(n, 1)
+		}
+		batch[op.BulkID] = true
+	}
+	return len(steps)
+}
+
+// outcome is what came of a call.
+type outcome struct {
+	id     string // of the resource, as far as it is known
+	answer *answer
+	err    error
+}
+
+// callAll makes calls at once. Errors: that of the context, when the client has gone.
+func (j *bulkJob) callAll(steps []bulk.Step) ([]outcome, error) {
+	outcomes := make([]outcome, len(steps))
+	ctx := j.r.Context()
+	var calls sync.WaitGroup
+	for i := range steps {
+		if ctx.Err() != nil {
+			break
+		}
+		select {
+		case <-ctx.Done():
+		case j.d.bulks <- struct{}{}:
+			calls.Go(func() {
+				defer func() {
+					if cause := recover(); cause != nil { // here it would end the process
+						outcomes[i].err = fmt.Errorf("panic: %v\n%s", cause, debug.Stack())
+					}
+					<-j.d.bulks
+				}()
+				j.call(&steps[i], &outcomes[i])
+			})
+		}
+	}
+	calls.Wait()
+	return outcomes, ctx.Err()
+}
+
+// call does one step through the handler that a request of its own would have.
+func (j *bulkJob) call(s *bulk.Step, o *outcome) {
+	op := &j.Operations[s.Op]
+	if errors.Is(op.Wrong, bulk.ErrCircle) {
+		o.err = &web.Error{Status: http.StatusConflict, Msg: op.Wrong.Error()}
+		return
+	}
+	if o.err = op.Wrong; o.err != nil {
+		return
+	}
+	step, err := s.Resolve(j.made)
+	if s.Rest {
+		if j.results[s.Op].Response != nil {
+			return // there is nothing to complete
+		}
+		step.ID = j.made[op.BulkID].ID
+	}
+	if err != nil {
+		o.err = err
+		return
+	}
+	target, route := &url.URL{Path: Base + op.Endpoint}, op.Endpoint
+	if step.ID != "" {
+		target.Path += "/" + step.ID
+		route += "/{id}"
+	}
+	if o.err = web.CheckPath(target); o.err != nil {
+		return
+	}
+	o.id = step.ID
+	r := *j.r
+	r.Request = (&http.Request{Method: step.Method, URL: target, Host: j.r.Host, Header: http.Header{}}).WithContext(j.r.Context())
+	if op.Version != "" && !s.Rest {
+		r.Header.Set("If-Match", op.Version)
+	}
+	r.id, r.body, r.params, r.projection = step.ID, step.Data, nil, schema.Projection{}
+	o.answer, o.err = j.d.endpoints[route][step.Method](&r)
+	if o.err == nil && o.id == "" {
+		o.id = strings.TrimPrefix(o.answer.location, r.location(op.Endpoint+"/", ""))
+	}
+}
+
+// note keeps what came of a call. What was made and could not be completed has its location and the error.
+func (j *bulkJob) note(s *bulk.Step, o *outcome) {
+	op := &j.Operations[s.Op]
+	result := j.results[s.Op]
+	if result == nil {
+		result = &bulkResult{Method: op.Method, BulkID: op.BulkID}
+		j.results[s.Op] = result
+	}
+	if o.id != "" {
+		result.Location = j.r.location(op.Endpoint+"/", o.id)
+	}
+	switch {
+	case o.err != nil:
+		p := problemOf(j.r.Context(), o.err)
+		if p.cause != nil {
+			web.RecordOf(j.r.Context()).Cause = p.cause
+		}
+		result.Status, result.Response = strconv.Itoa(p.status), p.body()
+		j.failed++
+	case o.answer == nil: // the rest of what was not made
+	default:
+		if o.answer.version > 0 {
+			result.Version = tag(o.answer.version)
+		}
+		if !s.Rest {
+			result.Status = strconv.Itoa(o.answer.status)
+		}
+		if s.Method == http.MethodPost {
+			j.made[op.BulkID] = bulk.Made{ID: o.id, Location: result.Location}
+		}
+	}
+}
+
+// me answers for /Me: a token of a connection is nobody's.
+//
+// RFC 7644, section 3.11.
+func (d *Door) me(*request) (*answer, error) {
+	return nil, &web.Error{
+		Status: http.StatusNotImplemented, Msg: "this token belongs to a connection and not to a person, so there is no /Me: ask for /Users/{id}",
+	}
+}
