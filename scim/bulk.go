@@ -13,6 +13,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/rollcall-id/rollcall/directory"
 	"github.com/rollcall-id/rollcall/scim/bulk"
 	"github.com/rollcall-id/rollcall/scim/schema"
 	"github.com/rollcall-id/rollcall/web"
@@ -90,23 +91,36 @@ func (j *bulkJob) run(steps []bulk.Step) error {
 	return nil
 }
 
-// together returns how many of the next steps can be done at once: creations, or deletions, of Users that do not refer to one
-// another. Where errors are counted it is one.
+// together returns how many of the next steps can be done at once: creations, or deletions, of Users that have nothing to do with
+// one another. Where errors are counted it is one.
 func (j *bulkJob) together(steps []bulk.Step) int {
 	method := steps[0].Method
 	if j.FailOnErrors > 0 || method != http.MethodPost && method != http.MethodDelete {
 		return 1
 	}
 	batch := map[string]bool{}
+	inBatch := func(name string) bool { return batch[name] }
 	for n := range steps {
-		op := &j.Operations[steps[n].Op]
-		refers := slices.ContainsFunc(steps[n].Needs, func(id string) bool { return batch[id] })
-		if steps[n].Method != method || op.Endpoint != bulk.Users || refers {
+		s, op := &steps[n], &j.Operations[steps[n].Op]
+		own := append(claims(s.Data), s.ID, op.BulkID)
+		if s.Method != method || op.Endpoint != bulk.Users || slices.ContainsFunc(own, inBatch) || slices.ContainsFunc(s.Needs, inBatch) {
 			return max(n, 1)
 		}
-		batch[op.BulkID] = true
+		for _, name := range own {
+			batch[name] = name != ""
+		}
 	}
 	return len(steps)
+}
+
+// claims returns the names of a User that nobody else may have: of two operations with the same the first is to get it.
+func claims(data map[string]any) (names []string) {
+	for name, v := range data {
+		if text, ok := v.(string); ok && (strings.EqualFold(name, "userName") || strings.EqualFold(name, "externalId")) {
+			names = append(names, directory.Key(text))
+		}
+	}
+	return names
 }
 
 // outcome is what came of a call.
