@@ -21,7 +21,7 @@ import (
 
 const (
 	maxBulkBody = 8 << 20
-	// bulkOperations is how many operations of all Bulk requests are done at once.
+	// bulkOperations is how many operations of Bulk requests are done at once, beside one of each.
 	bulkOperations = 16
 )
 
@@ -84,7 +84,7 @@ func (j *bulkJob) run(steps []bulk.Step) error {
 		steps = steps[n:]
 	}
 	for i := range steps {
-		if s := &steps[i]; s.Rest && j.results[s.Op] != nil {
+		if s := &steps[i]; s.Rest && j.results[s.Op] != nil && j.results[s.Op].Response == nil {
 			j.note(s, &outcome{err: schema.Errorf(schema.InvalidValue, "it was made without its references to what was not made any more")})
 		}
 	}
@@ -134,22 +134,22 @@ type outcome struct {
 func (j *bulkJob) callAll(steps []bulk.Step) ([]outcome, error) {
 	outcomes := make([]outcome, len(steps))
 	ctx := j.r.Context()
+	if len(steps) == 1 { // no more than a request of its own: it waits for no other
+		if ctx.Err() == nil {
+			j.call(&steps[0], &outcomes[0])
+		}
+		return outcomes, ctx.Err()
+	}
 	var calls sync.WaitGroup
 	for i := range steps {
-		if ctx.Err() != nil {
-			break
-		}
 		select {
 		case <-ctx.Done():
 		case j.d.bulks <- struct{}{}:
 			calls.Go(func() {
-				defer func() {
-					if cause := recover(); cause != nil { // here it would end the process
-						outcomes[i].err = fmt.Errorf("panic: %v\n%s", cause, debug.Stack())
-					}
-					<-j.d.bulks
-				}()
-				j.call(&steps[i], &outcomes[i])
+				defer func() { <-j.d.bulks }()
+				if ctx.Err() == nil {
+					j.call(&steps[i], &outcomes[i])
+				}
 			})
 		}
 	}
@@ -157,8 +157,14 @@ func (j *bulkJob) callAll(steps []bulk.Step) ([]outcome, error) {
 	return outcomes, ctx.Err()
 }
 
-// call does one step through the handler that a request of its own would have.
+// call does one step through the handler that a request of its own would have. A panic is the error of this step: in a goroutine
+// nothing else would stop it.
 func (j *bulkJob) call(s *bulk.Step, o *outcome) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			o.err = fmt.Errorf("panic: %v\n%s", cause, debug.Stack())
+		}
+	}()
 	op := &j.Operations[s.Op]
 	if errors.Is(op.Wrong, bulk.ErrCircle) {
 		o.err = &web.Error{Status: http.StatusConflict, Msg: op.Wrong.Error()}

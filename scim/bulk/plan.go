@@ -125,7 +125,8 @@ func (p *planner) later() []map[string]bool {
 	return later
 }
 
-// steps makes the calls and orders them. Call 2i is operation i, call 2i+1 the rest of it.
+// steps makes the calls and orders them. Call 2i is operation i, call 2i+1 the rest of it, which comes later since it refers to what
+// needs operation i.
 func (p *planner) steps(later []map[string]bool) []Step {
 	calls := make([]*Step, 2*len(p.Operations))
 	needs := make([][]int, len(calls))
@@ -144,7 +145,6 @@ func (p *planner) steps(later []map[string]bool) []Step {
 			Op: i, Method: http.MethodPatch, Rest: true, Needs: references("", rest.(map[string]any), nil),
 			Data: map[string]any{"Operations": []any{operation}},
 		}
-		needs[2*i+1] = []int{2 * i}
 	}
 	for n, s := range calls {
 		if s == nil {
