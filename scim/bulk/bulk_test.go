@@ -157,6 +157,7 @@ func TestPlan_order(t *testing.T) {
 		"a group and its member in a circle":     {list(post(Groups, "g", "a"), post(Users, "a", "g")), "1 0 1+"},
 		"two groups of which one is a member":    {list(`{"method":"POST","path":"/Groups","bulkId":"g","data":{"urn:x":{"owner":"bulkId:h"}}}`, post(Groups, "h", "g")), "1 0 1+"},
 		"a user with an attribute like members":  {list(`{"method":"POST","path":"/Users","bulkId":"a","data":{"urn:x:members":["bulkId:g"]}}`, post(Groups, "g", "a")), "1 0 1+"},
+		"a user with such a group as a member":   {list(post(Groups, "g", "g"), `{"method":"POST","path":"/Users","bulkId":"a","data":{"urn:x:members":["bulkId:g"]}}`), "0! 1"},
 		"two circles that touch":                 {list(post(Users, "a", "b"), post(Users, "b", "a", "c"), post(Users, "c", "b")), "2 1 0 1+ 2+"},
 		"a member given by its PATCH":            {list(`{"method":"PATCH","path":"/Groups/bulkId:g","data":{"Operations":[{"op":"add","path":"members","value":[{"value":"bulkId:a"}]}]}}`, post(Groups, "g"), post(Users, "a")), "1 2 0"},
 		"a $ref that is all there is":            {list(`{"method":"PUT","path":"/Users/u1","data":{"manager":{"$ref":"../Users/bulkId:a"}}}`, post(Users, "a")), "1 0"},
