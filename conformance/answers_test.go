@@ -154,7 +154,7 @@ func TestAnswers_a_large_group_is_not_sent_back_for_one_change(t *testing.T) {
 
 func TestAnswers_discovery_is_neither_filtered_nor_sorted_nor_paged(t *testing.T) {
 	required(t, func(c *idp) {
-		for path, n := range map[string]int{"/Schemas": 3, "/ResourceTypes": 2} {
+		for path, n := range map[string]int{"/Schemas": 4, "/ResourceTypes": 2} {
 			c.send("GET "+path+"?filter=x", "").fails(403, "")
 			c.send("GET "+path+`?filter=id eq "{USER}"`, "").fails(403, "")
 			whole := c.send("GET "+path, "").code(200)

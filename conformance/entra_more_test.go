@@ -230,8 +230,8 @@ func TestEntra_E18_load(t *testing.T) {
 func TestEntra_E19_schemas(t *testing.T) {
 	entra(t, func(c *idp) {
 		a := c.send("GET /Schemas", "").code(200).want(`schemas ["` + listURN + `"]
-			totalResults 3
-			Resources/*/id ["{GROUP}","{USER}","{ENT}"]
+			totalResults 4
+			Resources/*/id ["{GROUP}","{USER}","{ENT}","urn:rollcall:params:scim:schemas:extension:chat:2.0:User"]
 			Resources/id={USER}/attributes/name=userName/uniqueness "server"
 			Resources/id={USER}/attributes/name=userName/required true
 			Resources/id={USER}/attributes/name=userName/caseExact false

@@ -51,7 +51,7 @@ func TestRequired_01_discovery(t *testing.T) {
 			step{
 				name: "schemas", send: "GET /Schemas", status: 200,
 				want: `schemas ["` + listURN + `"]
-					totalResults 3`,
+					totalResults 4`,
 			},
 			step{
 				name: "one schema", send: "GET /Schemas/{USER}", status: 200,

@@ -100,3 +100,17 @@ func isBlank(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }
 
 // Unmailable is the address of an account whose IdP gave none. It is never mailed.
 func Unmailable(id AccountID) string { return string(id) + "@users.invalid" }
+
+// Places is an account and where it is, in the order of the names.
+type Places struct {
+	Account  AccountID
+	Username string
+	Teams    []Place
+	Channels []Place
+}
+
+// Place is a team, or a channel as team/channel, with the highest of the roles that an account has there.
+type Place struct {
+	Name string
+	Role Role
+}

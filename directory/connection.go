@@ -18,6 +18,8 @@ type Connection struct {
 	Enabled bool              // a disabled connection refuses requests and logins and leaves accounts as they are
 	Set     map[string]string // the settings that an administrator wrote; the others come from the preset or the default
 	Created time.Time
+	// Extensions changes whenever the connection's extension schemas do; zero while it never had any.
+	Extensions int64
 }
 
 // The settings of a connection.

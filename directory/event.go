@@ -7,6 +7,7 @@ type Actor struct {
 	Name       string // "scim", "cli" or "rollcall" (work that it does on its own)
 	Connection Row    // zero for an administrator
 	ConnName   string
+	Extensions int64 // that of the connection
 	Token      TokenID
 	Request    string // the request id
 }

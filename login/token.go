@@ -54,7 +54,7 @@ func Connection(ctx context.Context, db *store.DB, authorization string) (direct
 	if err != nil {
 		return directory.Actor{}, err
 	}
-	actor := directory.Actor{Name: "scim", Connection: conn.Row, ConnName: conn.Name, Token: t.ID}
+	actor := directory.Actor{Name: "scim", Connection: conn.Row, ConnName: conn.Name, Extensions: conn.Extensions, Token: t.ID}
 	reason := ""
 	switch {
 	case !t.Revoked.IsZero():

@@ -5,7 +5,7 @@
 // memberships. A change, its consequences and its event are one transaction. Consequences that are too large for one become a
 // task that Work does in pieces.
 //
-// It knows no protocol (package scim turns requests into edits) and no SQL (package store).
+// It knows no protocol (package scim turns requests into edits, scim/schema says whether a definition can be) and no SQL (package store).
 package provision
 
 import (

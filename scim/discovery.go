@@ -11,7 +11,8 @@ import (
 	"github.com/rollcall-id/rollcall/scim/schema"
 )
 
-// discover answers the endpoints that describe us. They change with the program only, so there is no version.
+// discover answers the endpoints that describe us. They change with the program and with the
+// connection's extensions only, so there is no version.
 //
 // RFC 7644, section 4.
 func (d *Door) discover(r *request) (*answer, error) {

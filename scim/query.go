@@ -89,7 +89,7 @@ func (t translation) attribute(p filter.Path) (a *schema.Attribute, err error) {
 	switch {
 	case a == nil || a.IsResource():
 		return nil, schema.Errorf(schema.InvalidFilter, "there is no attribute %s", p)
-	case a.Returned == schema.Never:
+	case a.Dropped():
 		return nil, schema.Errorf(schema.InvalidFilter, "%s cannot be filtered on", a)
 	}
 	return a, nil

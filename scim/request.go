@@ -50,12 +50,12 @@ func (d *Door) readParams(r *request) error {
 		if err := r.parseQuery(); err != nil {
 			return err
 		}
-		resource := r.user
-		if strings.HasPrefix(r.URL.Path, Base+"/Groups") {
-			resource = r.group
-		}
-		r.projection = resource.Projection(r.params["attributes"], r.params["excludedattributes"])
 	}
+	resource := r.user
+	if strings.HasPrefix(r.URL.Path, Base+"/Groups") {
+		resource = r.group
+	}
+	r.projection = resource.Projection(r.params["attributes"], r.params["excludedattributes"])
 	return nil
 }
 

@@ -51,18 +51,18 @@ type Door struct {
 	BaseURL string
 	Proxies web.Proxies
 
-	user, group *schema.Resource
-	requests    *web.Limiter[directory.TokenID]
-	failures    *web.Limiter[netip.Addr]
-	large       chan struct{}
-	bulks       chan struct{}
-	router      *mux.Router
-	endpoints   map[string]endpoint
+	types     *resourceTypes
+	requests  *web.Limiter[directory.TokenID]
+	failures  *web.Limiter[netip.Addr]
+	large     chan struct{}
+	bulks     chan struct{}
+	router    *mux.Router
+	endpoints map[string]endpoint
 }
 
 // Handler returns the handler of the door. It is called once, after the fields are set.
 func (d *Door) Handler() http.Handler {
-	d.user, d.group = schema.User(), schema.Group()
+	d.types = newResourceTypes()
 	d.requests = web.NewLimiter[directory.TokenID](requestRate, requestBurst, time.Now)
 	d.failures = web.NewLimiter[netip.Addr](failureRate, failureBurst, time.Now)
 	d.large = make(chan struct{}, largeGroups)
@@ -121,8 +121,11 @@ func (d *Door) serve(w http.ResponseWriter, r *http.Request) {
 		d.writeError(w, r, err)
 		return
 	}
-	req := &request{Request: r, w: w, actor: actor, base: d.base(r), user: d.user, group: d.group}
+	req := &request{Request: r, w: w, actor: actor, base: d.base(r), group: d.types.group}
 	h, err := d.find(req)
+	if err == nil {
+		req.user, err = d.types.userOf(r.Context(), d.DB, actor)
+	}
 	if err == nil {
 		err = d.readParams(req)
 	}

@@ -84,40 +84,40 @@ func profile(doc map[string]any) directory.Profile {
 //
 // RFC 7644, section 3.4.1.
 func (d *Door) getUser(r *request) (*answer, error) {
-	i, groups, err := d.shown(r, directory.IdentityID(r.id))
+	i, has, err := d.shown(r, directory.IdentityID(r.id))
 	if err != nil {
 		return nil, err
 	}
 	if r.unchanged(i.Version) {
 		return &answer{status: http.StatusNotModified, version: i.Version}, nil
 	}
-	return d.renderUser(r, http.StatusOK, &i, groups)
+	return d.renderUser(r, http.StatusOK, &i, has)
 }
 
-// shown reads an identity as answers show it, and the groups that it is in if the client wants to see them.
-func (d *Door) shown(r *request, id directory.IdentityID) (i directory.Identity, groups []directory.Containment, err error) {
+// shown reads an identity as answers show it, and what is derived of it as far as the client wants it.
+func (d *Door) shown(r *request, id directory.IdentityID) (i directory.Identity, has derived, err error) {
+	var groups []directory.Containment
 	nested := false
 	read := func(tx *store.Tx) (err error) {
 		i, groups, nested, err = tx.IdentityShown(r.actor.Connection, id)
 		return err
 	}
 	if err = d.DB.ViewOne(r.Context(), read); err != nil {
-		return i, nil, err
+		return i, has, err
 	}
-	if !r.projection.Wants("groups") {
-		return i, nil, nil
-	}
-	if nested {
-		err = d.DB.View(r.Context(), func(tx *store.Tx) error {
-			if err := read(tx); err != nil {
-				return err
+	if nested || r.projection.Wants(schema.ChatURN) {
+		err = d.DB.View(r.Context(), func(tx *store.Tx) (err error) {
+			if err = read(tx); err == nil {
+				has, err = derive(tx, r, i)
 			}
-			all, err := tx.GroupsOf(i.Row)
-			groups = all[i.Row]
 			return err
 		})
+		return i, has, err
 	}
-	return i, groups, err
+	if len(groups) > 0 && r.projection.Wants("groups") {
+		has.groups = map[directory.Row][]directory.Containment{i.Row: groups}
+	}
+	return i, has, nil
 }
 
 // replaceUser answers a PUT.
@@ -134,11 +134,13 @@ func (d *Door) replaceUser(r *request) (*answer, error) {
 	}
 	_, said := doc["active"]
 	return d.updateUser(r, func(i *directory.Identity) error {
-		if said {
-			return content(r.user, doc)(i)
-		}
 		kept := maps.Clone(doc)
-		kept["active"] = i.Active // absent means unchanged
+		if !said {
+			kept["active"] = i.Active // absent means unchanged
+		}
+		if err := r.user.Guard(i.Document, kept, true, directory.Key); err != nil {
+			return err
+		}
 		return content(r.user, kept)(i)
 	})
 }
@@ -162,6 +164,9 @@ func (d *Door) patchUser(r *request) (*answer, error) {
 		}
 		changed, err := patch.Apply(doc, ops)
 		if err != nil || !changed {
+			return err
+		}
+		if err := r.user.Guard(i.Document, doc, false, directory.Key); err != nil {
 			return err
 		}
 		return content(r.user, doc)(i)
@@ -206,18 +211,45 @@ func (d *Door) userVersion(r *request) func() (int64, error) {
 // userAnswer renders an identity that was just written.
 func (d *Door) userAnswer(r *request, status int, i *directory.Identity) (*answer, error) {
 	isNew := status == http.StatusCreated && i.Version == 1 // and in no group
-	if isNew || !r.projection.Wants("groups") {
-		return d.renderUser(r, status, i, nil)
+	if (isNew || !r.projection.Wants("groups")) && !r.projection.Wants(schema.ChatURN) {
+		return d.renderUser(r, status, i, derived{})
 	}
-	_, groups, err := d.shown(r, i.ID)
+	_, has, err := d.shown(r, i.ID)
 	if err != nil && !directory.Is(err, directory.NotFound) { // removed meanwhile: what was written is answered all the same
 		return nil, err
 	}
-	return d.renderUser(r, status, i, groups)
+	return d.renderUser(r, status, i, has)
 }
 
-func (d *Door) renderUser(r *request, status int, i *directory.Identity, groups []directory.Containment) (*answer, error) {
-	body, err := d.appendUser(nil, r, i, groups)
+// derived is what Users have that is in no document.
+type derived struct {
+	groups map[directory.Row][]directory.Containment // by identity
+	places map[directory.Row]directory.Places        // by account
+}
+
+// derive reads what is derived of the identities, as far as the client wants it.
+func derive(tx *store.Tx, r *request, identities ...directory.Identity) (has derived, err error) {
+	if r.projection.Wants("groups") {
+		rows := make([]directory.Row, len(identities))
+		for n := range identities {
+			rows[n] = identities[n].Row
+		}
+		if has.groups, err = tx.GroupsOf(rows...); err != nil {
+			return has, err
+		}
+	}
+	if r.projection.Wants(schema.ChatURN) {
+		accounts := make([]directory.Row, len(identities))
+		for n := range identities {
+			accounts[n] = identities[n].Account
+		}
+		has.places, err = tx.PlacesOf(accounts...)
+	}
+	return has, err
+}
+
+func (d *Door) renderUser(r *request, status int, i *directory.Identity, has derived) (*answer, error) {
+	body, err := d.appendUser(nil, r, i, has)
 	a := &answer{status: status, version: i.Version, body: body}
 	if status == http.StatusCreated {
 		a.location = r.location("/Users/", string(i.ID))
@@ -225,22 +257,21 @@ func (d *Door) renderUser(r *request, status int, i *directory.Identity, groups 
 	return a, err
 }
 
-// extensionKey begins the enterprise extension in a document. A quote inside a value is escaped, so this stands nowhere else.
-var extensionKey = []byte(`"` + schema.EnterpriseURN + `":{`)
-
 // appendUser appends the SCIM User of an identity to b. The document is passed on as it is stored; only a client that asked for
-// particular attributes costs a decoding.
-func (d *Door) appendUser(b []byte, r *request, i *directory.Identity, groups []directory.Containment) ([]byte, error) {
+// particular attributes, or a connection with attributes that are not returned by default, costs a decoding.
+func (d *Door) appendUser(b []byte, r *request, i *directory.Identity, has derived) ([]byte, error) {
 	start := len(b)
-	b = append(b, `{"schemas":["`+schema.UserURN+`"`...)
-	if bytes.Contains(i.Document, extensionKey) {
-		b = append(b, `,"`+schema.EnterpriseURN+`"`...)
+	places, inChat := has.places[i.Account]
+	b = append(b, `{"schemas":[`...)
+	b = r.user.AppendSchemas(b, i.Document)
+	if inChat {
+		b = append(b, `,"`+schema.ChatURN+`"`...)
 	}
 	b = append(b, `],"id":"`...)
 	b = append(b, i.ID...)
 	b = append(b, `",`...)
 	b = append(b, i.Document[1:len(i.Document)-1]...)
-	if len(groups) > 0 {
+	if groups := has.groups[i.Row]; len(groups) > 0 {
 		b = append(b, `,"groups":[`...)
 		for n, g := range groups {
 			if n > 0 {
@@ -254,13 +285,42 @@ func (d *Door) appendUser(b []byte, r *request, i *directory.Identity, groups []
 		}
 		b = append(b, ']')
 	}
+	if inChat {
+		b = appendPlaces(b, &places)
+	}
 	b = append(b, ',')
 	b = d.appendMeta(b, r, "User", "/Users/", string(i.ID), i.Created, i.Modified, i.Version)
 	b = append(b, '}')
-	if r.projection.Default() {
+	if r.projection.Whole() {
 		return b, nil
 	}
 	return project(b, start, r.projection)
+}
+
+// appendPlaces appends our own extension, with a comma before.
+func appendPlaces(b []byte, p *directory.Places) []byte {
+	b = append(b, `,"`+schema.ChatURN+`":{"accountId":"`...)
+	b = append(b, p.Account...)
+	b = appendString(append(b, `","username":`...), p.Username)
+	for _, list := range []struct {
+		name   string
+		places []directory.Place
+	}{{"teams", p.Teams}, {"channels", p.Channels}} {
+		for n, at := range list.places {
+			if n == 0 {
+				b = append(b, `,"`+list.name+`":[`...)
+			} else {
+				b = append(b, ',')
+			}
+			b = appendString(append(b, `{"value":`...), at.Name)
+			b = appendString(append(b, `,"role":`...), at.Role.String())
+			b = append(b, '}')
+		}
+		if len(list.places) > 0 {
+			b = append(b, ']')
+		}
+	}
+	return append(b, '}')
 }
 
 // project decodes the resource that begins at start in b and appends what the client wants of it instead.
@@ -292,19 +352,15 @@ func (d *Door) listUsers(r *request) (*answer, error) {
 		return nil, err
 	}
 	var (
-		page   []directory.Identity
-		total  int64
-		groups map[directory.Row][]directory.Containment
+		page  []directory.Identity
+		total int64
+		has   derived
 	)
 	err = d.read(r, q, func(tx *store.Tx) (err error) {
-		if page, total, err = tx.Identities(q); err != nil || !r.projection.Wants("groups") {
+		if page, total, err = tx.Identities(q); err != nil {
 			return err
 		}
-		rows := make([]directory.Row, len(page))
-		for n := range page {
-			rows[n] = page[n].Row
-		}
-		groups, err = tx.GroupsOf(rows...)
+		has, err = derive(tx, r, page...)
 		return err
 	})
 	if err != nil {
@@ -315,7 +371,7 @@ func (d *Door) listUsers(r *request) (*answer, error) {
 		if n > 0 {
 			b = append(b, ',')
 		}
-		if b, err = d.appendUser(b, r, &page[n], groups[page[n].Row]); err != nil {
+		if b, err = d.appendUser(b, r, &page[n], has); err != nil {
 			return nil, err
 		}
 	}

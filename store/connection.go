@@ -6,7 +6,7 @@ import (
 	"github.com/rollcall-id/rollcall/directory"
 )
 
-const connectionColumns = `c.row_id, c.id, c.name, c.preset, c.enabled, c.settings, c.created`
+const connectionColumns = `c.row_id, c.id, c.name, c.preset, c.enabled, c.settings, c.created, c.extensions`
 
 type connectionScan struct {
 	c        directory.Connection
@@ -15,7 +15,7 @@ type connectionScan struct {
 }
 
 func (s *connectionScan) dest() []any {
-	return []any{(*int64)(&s.c.Row), (*string)(&s.c.ID), &s.c.Name, &s.c.Preset, &s.c.Enabled, &s.settings, &s.created}
+	return []any{(*int64)(&s.c.Row), (*string)(&s.c.ID), &s.c.Name, &s.c.Preset, &s.c.Enabled, &s.settings, &s.created, &s.c.Extensions}
 }
 
 func (s *connectionScan) value() (directory.Connection, error) {

@@ -12,7 +12,7 @@ const identityColumns = `i.row_id, i.id, i.connection, coalesce(i.account, 0), i
 	coalesce(i.inactive_since, 0), i.user_name, coalesce(i.external_id, ''), coalesce(i.subject, ''), i.profile, i.document`
 
 // What answers show of an identity. Neither its profile nor its search document is among it.
-const shownColumns = `i.row_id, i.id, i.version, i.created, i.modified, i.document`
+const shownColumns = `i.row_id, i.id, coalesce(i.account, 0), i.version, i.created, i.modified, i.document`
 
 type identityScan struct {
 	i                           directory.Identity
@@ -30,7 +30,7 @@ func (s *identityScan) dest() []any {
 
 func (s *identityScan) shown() []any {
 	i := &s.i
-	return []any{(*int64)(&i.Row), (*string)(&i.ID), &i.Version, &s.created, &s.modified, &i.Document}
+	return []any{(*int64)(&i.Row), (*string)(&i.ID), (*int64)(&i.Account), &i.Version, &s.created, &s.modified, &i.Document}
 }
 
 func (s *identityScan) times() {
@@ -84,7 +84,7 @@ func (tx *Tx) Identity(connection directory.Row, id directory.IdentityID) (direc
 	return tx.identity(`select `+identityColumns+` from identity i where i.id = $1 and i.connection = $2`, string(id), int64(connection))
 }
 
-// IdentityShown returns what answers show of an identity of the connection: Row, ID, Version, Created, Modified and Document,
+// IdentityShown returns what answers show of an identity of the connection: Row, ID, Account, Version, Created, Modified and Document,
 // and the groups that it is directly in, by name. nested says that one of these is in a group itself: then GroupsOf knows more.
 // It is one statement. Errors: NotFound.
 func (tx *Tx) IdentityShown(connection directory.Row, id directory.IdentityID) (i directory.Identity, groups []directory.Containment, nested bool, err error) {

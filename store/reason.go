@@ -72,6 +72,42 @@ func (tx *Tx) Reasons(account directory.Row) (all []directory.Reason, err error)
 	return all, err
 }
 
+// PlacesOf returns, by account, who the accounts are and where they are, by the names of teams and channels. Zero among the
+// accounts is nobody.
+func (tx *Tx) PlacesOf(accounts ...directory.Row) (map[directory.Row]directory.Places, error) {
+	all := make(map[directory.Row]directory.Places, len(accounts))
+	err := tx.each(`select row_id, id, username from account where row_id in rows($1)`, []any{list(accounts)}, func(scan func(...any) error) error {
+		var (
+			row directory.Row
+			p   directory.Places
+		)
+		err := scan((*int64)(&row), (*string)(&p.Account), &p.Username)
+		all[row] = p
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return all, tx.each(`select x.account, t.name, coalesce(ch.name, ''), max(x.role)
+		from reason x join team t on t.row_id = x.team left join channel ch on ch.row_id = x.channel
+		where x.account in rows($1) group by x.account, t.name, ch.name order by t.name, ch.name`, []any{list(accounts)}, func(scan func(...any) error) error {
+		var (
+			row           directory.Row
+			team, channel string
+			role          int64
+		)
+		err := scan((*int64)(&row), &team, &channel, &role)
+		p := all[row]
+		if channel == "" {
+			p.Teams = append(p.Teams, directory.Place{Name: team, Role: directory.Role(role)})
+		} else {
+			p.Channels = append(p.Channels, directory.Place{Name: team + "/" + channel, Role: directory.Role(role)})
+		}
+		all[row] = p
+		return err
+	})
+}
+
 // AccountsThrough returns up to limit accounts behind the account after that have the link as a reason.
 func (tx *Tx) AccountsThrough(link, after directory.Row, limit int) ([]directory.Row, error) {
 	return tx.rowsOf(`select distinct account from reason where link = $1 and link <> 0 and account > $2 order by account limit $3`,

@@ -33,7 +33,7 @@ func (a *app) dbMigrate() *cobra.Command {
 				return err
 			}
 			if conn != nil {
-				return forward(ctx, conn, request{words(cmd, args), a.place}, a.stdout, a.stderr)
+				return forward(ctx, conn, request{Args: words(cmd, args), Place: a.place}, a.stdout, a.stderr)
 			}
 			from, to, err := a.migrate(ctx)
 			if err := errors.Join(err, a.db.Close()); err != nil {

@@ -27,7 +27,7 @@ func start() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	a := app{program: os.Args[0], env: os.Environ(), stdout: os.Stdout, stderr: os.Stderr}
+	a := app{program: os.Args[0], env: os.Environ(), stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}
 	return a.execute(ctx, os.Args[1:])
 }
 
@@ -35,7 +35,9 @@ func start() int {
 type app struct {
 	program        string   // as it was called
 	env            []string // of which ROLLCALL_* counts
+	stdin          io.Reader
 	stdout, stderr io.Writer
+	input          []byte // the file that the command reads, if it reads one
 
 	data, database string // the flags of these names
 	json, noWait   bool

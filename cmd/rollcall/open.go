@@ -35,7 +35,7 @@ func (a *app) on(begin bool, fn func(*call) error) func(*cobra.Command, []string
 				return err
 			}
 			if conn != nil {
-				return forward(ctx, conn, request{words(cmd, args), a.place}, a.stdout, a.stderr)
+				return forward(ctx, conn, request{Args: words(cmd, args), Place: a.place, Input: a.input}, a.stdout, a.stderr)
 			}
 			if err := a.checkSchema(ctx, begin); err != nil {
 				return errors.Join(err, a.db.Close())

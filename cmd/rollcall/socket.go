@@ -22,9 +22,9 @@ import (
 	"github.com/rollcall-id/rollcall/store"
 )
 
-// The socket carries one command: the client sends its words as one line of JSON, and the server answers with frames, each a
-// kind, the length of its content in four bytes, and the content. The last frame is the exit status. Either end gives up by
-// closing.
+// The socket carries one command: the client sends its words, and the file that the command reads, as one line of JSON, and the
+// server answers with frames, each a kind, the length of its content in four bytes, and the content. The last frame is the exit
+// status. Either end gives up by closing.
 const (
 	frameStdout = 'o'
 	frameStderr = 'e'
@@ -38,6 +38,7 @@ const (
 type request struct {
 	Args  []string `json:"args"`
 	Place string   `json:"place"` // of app
+	Input []byte   `json:"input,omitempty"`
 }
 
 // exitStatus is the error of a command that a server ran and complained about itself.
@@ -198,7 +199,7 @@ func (s *socketServer) answer(ctx context.Context, conn net.Conn) {
 	}()
 	a := app{
 		program: "rollcall", stdout: frames{conn, frameStdout}, stderr: frames{conn, frameStderr},
-		serving: true, db: s.db, service: s.service, scimURL: s.scimURL, place: r.Place,
+		serving: true, db: s.db, service: s.service, scimURL: s.scimURL, place: r.Place, input: r.Input,
 	}
 	// A command that is told to end says so; one that is stuck in writing to its client is cut off.
 	defer context.AfterFunc(ctx, func() { _ = conn.SetWriteDeadline(time.Now().Add(time.Second)) })()

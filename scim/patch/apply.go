@@ -1,6 +1,7 @@
 package patch
 
 import (
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -16,7 +17,7 @@ const maxComparisons = 100_000
 // of them are done, or, when it returns an error, none. The document is changed in place, and shares nothing with the steps.
 //
 // Errors: *schema.Error, NoTarget for a filter that no value meets and that does not say what to make, InvalidValue for too
-// many values; *directory.Error, Limit, for too much work.
+// many values, Mutability for an immutable part of a value that has it; *directory.Error, Limit, for too much work.
 func Apply(doc map[string]any, ops []Op) (changed bool, err error) {
 	e := editor{doc: doc, top: make(map[string]any, 4)}
 	for i := range ops {
@@ -108,8 +109,8 @@ func (e *editor) add(a *schema.Attribute, values []any) error {
 			i = len(list)
 			at[id] = i
 			list = append(list, clone(v))
-		} else {
-			write(list[i], v)
+		} else if err := write(a, list[i], unlike(a, list[i], v)); err != nil {
+			return err
 		}
 		movePrimary(list, i, v)
 	}
@@ -130,33 +131,67 @@ func store(object map[string]any, a *schema.Attribute, list []any) error {
 func identity(a *schema.Attribute, v any) string {
 	object, ok := v.(map[string]any)
 	if !ok {
-		return text(v)
+		return folded(a, v)
 	}
-	if value, ok := object["value"]; ok {
-		return text(value) + "\x00" + text(object["type"])
-	}
+	_, hasValue := object["value"]
 	var b strings.Builder
 	for _, sub := range a.Sub {
-		b.WriteString(text(object[sub.Name]))
-		b.WriteByte(0)
+		if !hasValue || sub.Name == "value" || sub.Name == "type" {
+			b.WriteString(folded(sub, object[sub.Name]))
+			b.WriteByte(0)
+		}
 	}
 	return b.String()
 }
 
-// write writes the parts of v over object. A part that is nil goes.
-func write(object, v any) {
+// folded returns a value of a as a text that is equal for equal values.
+//
+// RFC 7643, section 2.2.
+func folded(a *schema.Attribute, v any) string {
+	if s, isString := v.(string); isString && !a.CaseExact {
+		return directory.Key(s)
+	}
+	return text(v)
+}
+
+// unlike returns the parts of v that are not equal in object: what is written in another case only, stays.
+func unlike(a *schema.Attribute, object, v any) any {
+	have, _ := object.(map[string]any)
+	parts, ok := v.(map[string]any)
+	if !ok {
+		return v
+	}
+	different := make(map[string]any, len(parts))
+	for name, v := range parts {
+		if !agrees(a.Find(name), have[name], v) {
+			different[name] = v
+		}
+	}
+	return different
+}
+
+// write writes the parts of v over object, a value of a. A part that is nil goes. Errors: *schema.Error, Mutability.
+func write(a *schema.Attribute, object, v any) error {
 	into, ok := object.(map[string]any)
 	parts, isObject := v.(map[string]any)
 	if !ok || !isObject {
-		return
+		return nil
 	}
 	for name, v := range parts {
+		sub := a.Find(name)
+		if had, has := into[name]; has && sub.Mutability == schema.Immutable {
+			if !agrees(sub, had, v) {
+				return schema.Errorf(schema.Mutability, "%s: is immutable: it has a value and keeps it", sub)
+			}
+			continue
+		}
 		if v == nil {
 			delete(into, name)
 		} else {
 			into[name] = clone(v)
 		}
 	}
+	return nil
 }
 
 // movePrimary makes the value at i the only primary one if v, which was written there, says so.
@@ -189,7 +224,9 @@ func (e *editor) merge(op *Op) error {
 			list[i] = op.value
 			continue
 		}
-		write(v, op.value)
+		if err := write(a, v, op.value); err != nil {
+			return err
+		}
 		movePrimary(list, i, op.value)
 	}
 	if matched {
@@ -211,9 +248,11 @@ func (e *editor) mergeNew(op *Op, object map[string]any, list []any) error {
 			if op.where.seed == nil {
 				return schema.Errorf(schema.NoTarget, "path: no value of %s meets the filter", a)
 			}
-			write(made, op.where.seed)
+			maps.Copy(made, op.where.seed)
 		}
-		write(made, parts)
+		if err := write(a, made, parts); err != nil {
+			return err
+		}
 		fresh = made
 	}
 	// The same operation, repeated, may have taken from the value what the filter looks for.

@@ -238,14 +238,16 @@ func (p *parser) assignValues(do verb, t target, v any) error {
 	a := t.attr
 	switch {
 	case t.sub != nil:
-		if t.sub.Mutability == schema.Immutable {
+		if p.fixed(t.sub) {
 			return schema.Errorf(schema.Mutability, "%s: cannot be changed", t.sub)
 		}
 		v, err := t.sub.Normalize(v)
 		if err != nil {
 			return err
 		}
-		p.ops = append(p.ops, Op{merge, a, t.where, map[string]any{t.sub.Name: v}})
+		if !t.sub.Dropped() {
+			p.step(Op{merge, a, t.where, map[string]any{t.sub.Name: v}})
+		}
 		return nil
 	case t.where != nil:
 		return p.assignSelected(t, v)
@@ -258,7 +260,7 @@ func (p *parser) assignValues(do verb, t target, v any) error {
 		return p.put(a, v)
 	}
 	if v != nil {
-		p.ops = append(p.ops, Op{add, a, nil, v})
+		p.step(Op{add, a, nil, v})
 	}
 	return nil
 }
@@ -271,9 +273,9 @@ func (p *parser) assignSelected(t target, v any) error {
 			return err
 		}
 		if v == nil {
-			p.ops = append(p.ops, Op{remove, a, t.where, nil})
+			p.step(Op{remove, a, t.where, nil})
 		} else {
-			p.ops = append(p.ops, Op{merge, a, t.where, v})
+			p.step(Op{merge, a, t.where, v})
 		}
 		return nil
 	}
@@ -282,9 +284,9 @@ func (p *parser) assignSelected(t target, v any) error {
 		return err
 	}
 	if parts == nil {
-		p.ops = append(p.ops, Op{remove, a, t.where, nil})
+		p.step(Op{remove, a, t.where, nil})
 	} else {
-		p.ops = append(p.ops, Op{merge, a, t.where, parts})
+		p.step(Op{merge, a, t.where, parts})
 	}
 	return nil
 }
@@ -294,13 +296,13 @@ func (p *parser) remove(t target, v any) error {
 	switch {
 	case a.IsResource():
 		return schema.Errorf(schema.NoTarget, "path: is required to remove something")
-	case t.sub != nil && t.sub.Mutability == schema.Immutable:
+	case t.sub != nil && p.fixed(t.sub):
 		return schema.Errorf(schema.Mutability, "%s: cannot be changed", t.sub)
 	case t.sub != nil:
-		p.ops = append(p.ops, Op{merge, a, t.where, map[string]any{t.sub.Name: nil}})
+		p.step(Op{merge, a, t.where, map[string]any{t.sub.Name: nil}})
 		return nil
 	case t.where != nil:
-		p.ops = append(p.ops, Op{remove, a, t.where, nil})
+		p.step(Op{remove, a, t.where, nil})
 		return nil
 	case a.MultiValued && v != nil:
 		// Entra names the values to remove in the body. Only those go, even if they are none.
@@ -308,25 +310,36 @@ func (p *parser) remove(t target, v any) error {
 		if err != nil {
 			return err
 		}
-		p.ops = append(p.ops, Op{remove, a, where, nil})
+		p.step(Op{remove, a, where, nil})
 		return nil
 	}
 	return p.put(a, nil)
 }
 
+// fixed reports whether a part of a value can never be written on its own: which members a group has is not known here. What is
+// immutable in a User may be written once, as Apply sees.
+func (p *parser) fixed(sub *schema.Attribute) bool {
+	return sub.Mutability == schema.Immutable && p.resource.Core.URN == schema.GroupURN
+}
+
 // put appends the step that gives a the value v; nil: none.
 func (p *parser) put(a *schema.Attribute, v any) error {
 	switch {
-	case a.Mutability == schema.WriteOnly:
-		return nil // a password is accepted and not kept
-	case v != nil:
+	case v != nil, a.Dropped():
 	case a.Required:
 		return schema.Errorf(schema.Mutability, "%s: is required and cannot be removed", a)
 	case len(a.Path) == 1 && a.Name == "active":
 		return nil // nobody is shut, or let in, by a value that is missing
 	}
-	p.ops = append(p.ops, Op{put, a, nil, v})
+	p.step(Op{put, a, nil, v})
 	return nil
+}
+
+// step appends a step, unless what it writes is accepted and not kept, such as a password.
+func (p *parser) step(op Op) {
+	if !op.attr.Dropped() {
+		p.ops = append(p.ops, op)
+	}
 }
 
 // readParts reads a value of the complex attribute a, by sub-attribute: its normalized value, or nil for one to remove. The
@@ -348,7 +361,7 @@ func readParts(a *schema.Attribute, v any) (map[string]any, error) {
 	parts := make(map[string]any, len(object))
 	for name, v := range object {
 		sub := a.Find(name)
-		if sub == nil || sub.Mutability == schema.ReadOnly || sub.Mutability == schema.WriteOnly {
+		if sub == nil || sub.Mutability == schema.ReadOnly || sub.Dropped() {
 			continue
 		}
 		v, err := sub.Normalize(v)

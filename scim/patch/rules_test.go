@@ -5,7 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	scim "github.com/elimity-com/scim/schema"
 	"github.com/go-json-experiment/json"
 	"pgregory.net/rapid"
 
@@ -244,18 +243,19 @@ func TestUser_filters(t *testing.T) {
 	}
 }
 
-func badge() scim.Schema {
-	return scim.Schema{ID: "urn:x:Badge", Attributes: scim.Attributes{
-		scim.SimpleCoreAttribute(scim.SimpleStringParams(scim.StringParams{Name: "doors", MultiValued: true})),
-		scim.ComplexCoreAttribute(scim.ComplexParams{Name: "visits", MultiValued: true, SubAttributes: []scim.SimpleParams{
-			scim.SimpleDateTimeParams(scim.DateTimeParams{Name: "at"}),
-			scim.SimpleNumberParams(scim.NumberParams{Name: "floor", Type: scim.AttributeTypeInteger()}),
-		}}),
-	}}
+func badge(t testing.TB) *schema.Schema {
+	t.Helper()
+	s, err := schema.ParseExtension([]byte(`{"id":"urn:x:Badge","attributes":[
+		{"name":"doors","multiValued":true},
+		{"name":"visits","type":"complex","multiValued":true,"subAttributes":[{"name":"at","type":"dateTime"},{"name":"floor","type":"integer"}]}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }
 
 func TestUser_custom_extension(t *testing.T) {
-	r := schema.User(badge())
+	r := schema.User(badge(t))
 	for _, c := range []struct{ operations, want string }{
 		{`{"op":"add","path":"doors","value":["b","C"]}`, `{"doors":["a","b","C"],"visits":[{"at":"2024-01-01T00:00:00Z","floor":1},{"at":"2025-01-01T00:00:00Z","floor":2}]}`},
 		{`{"op":"remove","path":"doors[value eq \"A\"]"}`, `{"doors":["b"],"visits":[{"at":"2024-01-01T00:00:00Z","floor":1},{"at":"2025-01-01T00:00:00Z","floor":2}]}`},
@@ -360,7 +360,7 @@ func FuzzPatch(f *testing.F) {
 	f.Add(`{"Operations":[{"op":"replace","value":"{\"active\":false}"},{"op":"Remove","path":"members","value":[{"$ref":null,"value":"u"}]}]}`)
 	f.Add(`{"Operations":[{"op":"add","path":"members[value eq \"a\" and type eq \"User\"]","value":{"value":"a"}},{"op":"remove","path":"members[type eq \"Group\"]"}]}`)
 	f.Add(`{"Operations":[{"op":"add","value":{"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"manager":["x"]},"name.givenName":null}}]}`)
-	users, groups := schema.User(badge()), schema.Group()
+	users, groups := schema.User(badge(f)), schema.Group()
 	f.Fuzz(func(t *testing.T, text string) {
 		var body map[string]any
 		if json.Unmarshal([]byte(text), &body) != nil {

@@ -296,7 +296,7 @@ func seed(a *schema.Attribute, x filter.Expr) map[string]any {
 		return map[string]any{} // what is missing comes with the value
 	case filter.Compare:
 		sub := a.Find(x.Path.Attr)
-		if x.Op != filter.Eq || sub == nil || sub.Mutability == schema.ReadOnly {
+		if x.Op != filter.Eq || sub == nil || sub.Mutability == schema.ReadOnly || sub.Dropped() {
 			return nil
 		}
 		v := x.Value

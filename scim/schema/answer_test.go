@@ -76,7 +76,7 @@ func TestDescribe_gives_every_characteristic_and_no_null(t *testing.T) {
 }
 
 func TestSearch_holds_what_filters_compare(t *testing.T) {
-	r := User(extension())
+	r := User(extension(t))
 	doc := object(t, `{"userName":"ABC","externalId":"ABC","active":true,"profileUrl":"HTTP://X","emails":[{"value":"A@X","type":"Work","primary":false}],
 		"ENT":{"department":"R&D","manager":{"value":"M","$ref":"R"}},"urn:x:Badge":{"since":"2024-01-02T03:04:05.1234567Z","floor":3,"doors":["Front"]}}`)
 	want := object(t, `{"userName":"abc","externalId":"ABC","active":"true","profileUrl":"HTTP://X","emails":[{"value":"a@x","type":"work","primary":"false"}],
@@ -92,7 +92,7 @@ const answer = `{"schemas":["s"],"id":"1","externalId":"e","meta":{"location":"l
 	"ENT":{"department":"D","manager":{"value":"m","$ref":"r"}},"urn:x:Badge":{"floor":1,"note":"n"}}`
 
 func TestProjection_of_a_user(t *testing.T) {
-	r := User(extension())
+	r := User(extension(t))
 	for name, c := range map[string]struct{ attributes, excluded, want string }{
 		"by default": {
 			"", "",

@@ -13,8 +13,8 @@ import (
 //
 // It is lenient towards what IdPs send: names in any case, core attributes nested under the core URN, dotted names, booleans
 // as strings, one value where a list belongs, a string for a complex value. Ignored are unknown attributes and schemas, and
-// read-only attributes. Null, an empty string, an empty object and an empty list are no value. A password is checked and
-// dropped. Of several values that are primary the last one is.
+// read-only attributes. Null, an empty string, an empty object and an empty list are no value. What can never be returned, such
+// as a password, is checked and dropped. Of several values that are primary the last one is.
 //
 // Errors: *Error, InvalidValue for a value of the wrong type, a control character or a required attribute that is missing,
 // InvalidSyntax for an attribute that is given twice.
@@ -24,10 +24,8 @@ func (r *Resource) Normalize(body map[string]any) (map[string]any, error) {
 		return nil, err
 	}
 	r.Root.Tidy(doc) // parts of a complex attribute may have come one by one
-	for _, a := range r.Root.Sub {
-		if err := a.complete(doc); err != nil {
-			return nil, err
-		}
+	if err := r.Root.complete(doc); err != nil {
+		return nil, err
 	}
 	return doc, nil
 }
@@ -59,7 +57,7 @@ func (r *Resource) normalizeInto(doc map[string]any, from *Attribute, body map[s
 		if err != nil {
 			return err
 		}
-		if value == nil || a.Mutability == WriteOnly || a.Parent.MultiValued {
+		if value == nil || a.Dropped() || a.Parent.MultiValued {
 			continue
 		}
 		if err := put(doc, a, value); err != nil {
@@ -98,20 +96,26 @@ func put(doc map[string]any, a *Attribute, value any) error {
 	return nil
 }
 
-// complete refuses a document without a required attribute.
-func (a *Attribute) complete(doc map[string]any) error {
-	v, ok := doc[a.Name]
-	if !ok {
-		if a.Required && a.Mutability != ReadOnly {
-			return Errorf(InvalidValue, "%s: is required", a)
-		}
-		return nil
+// complete refuses an object, a value of a, in which an attribute that is required is missing, at any depth.
+func (a *Attribute) complete(object map[string]any) error {
+	if err := a.lacks(object); err != nil {
+		return err
 	}
-	if ext, ok := v.(map[string]any); ok && a.IsExtension() {
-		for _, sub := range a.Sub {
-			if err := sub.complete(ext); err != nil {
+	for name, v := range object {
+		if inner, ok := v.(map[string]any); ok {
+			if err := a.Find(name).complete(inner); err != nil {
 				return err
 			}
+		}
+	}
+	return nil
+}
+
+// lacks refuses an object, a value of a, in which a sub-attribute that is required is missing.
+func (a *Attribute) lacks(object map[string]any) error {
+	for _, sub := range a.Sub {
+		if _, ok := object[sub.Name]; !ok && sub.Required && sub.Mutability != ReadOnly {
+			return Errorf(InvalidValue, "%s: is required", sub)
 		}
 	}
 	return nil
@@ -220,7 +224,7 @@ func (a *Attribute) object(v any) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		if v == nil || sub.Mutability == WriteOnly {
+		if v == nil || sub.Dropped() {
 			continue
 		}
 		if _, taken := to[sub.Name]; taken {
@@ -231,10 +235,8 @@ func (a *Attribute) object(v any) (any, error) {
 	if a.hollow(to) {
 		return nil, nil
 	}
-	for _, sub := range a.Sub {
-		if err := sub.complete(to); err != nil {
-			return nil, err
-		}
+	if err := a.complete(to); err != nil {
+		return nil, err
 	}
 	return to, nil
 }

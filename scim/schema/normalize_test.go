@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	scim "github.com/elimity-com/scim/schema"
 	"github.com/go-json-experiment/json"
 	"pgregory.net/rapid"
 )
@@ -122,17 +121,25 @@ func TestNormalize_group(t *testing.T) {
 	}
 }
 
-func extension() scim.Schema {
-	return scim.Schema{ID: "urn:x:Badge", Attributes: scim.Attributes{
-		scim.SimpleCoreAttribute(scim.SimpleDateTimeParams(scim.DateTimeParams{Name: "since"})),
-		scim.SimpleCoreAttribute(scim.SimpleNumberParams(scim.NumberParams{Name: "floor", Type: scim.AttributeTypeInteger(), Required: true})),
-		scim.SimpleCoreAttribute(scim.SimpleStringParams(scim.StringParams{Name: "doors", MultiValued: true})),
-		scim.SimpleCoreAttribute(scim.SimpleStringParams(scim.StringParams{Name: "note", Returned: scim.AttributeReturnedRequest()})),
-	}}
+func parsed(t testing.TB, text string) *Schema {
+	t.Helper()
+	s, err := ParseExtension([]byte(text))
+	if err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	return s
+}
+
+func extension(t testing.TB) *Schema {
+	return parsed(t, `{"id":"urn:x:Badge","attributes":[
+		{"name":"since","type":"dateTime"},
+		{"name":"floor","type":"integer","required":true},
+		{"name":"doors","multiValued":true},
+		{"name":"note","returned":"request"}]}`)
 }
 
 func TestNormalize_custom_extension(t *testing.T) {
-	r := User(extension())
+	r := User(extension(t))
 	for name, c := range map[string]struct{ body, want string }{
 		"all types":         {`{"since":"2024-01-02T03:04:05.1234567Z","floor":3,"doors":["a","","b"]}`, ""},
 		"local time":        {`{"since":"2024-01-02T03:04:05","floor":3}`, ""},
@@ -152,7 +159,7 @@ func TestNormalize_custom_extension(t *testing.T) {
 
 // TestNormalize_is_idempotent also shows that no JSON makes it panic.
 func TestNormalize_is_idempotent(t *testing.T) {
-	r := User(extension())
+	r := User(extension(t))
 	rapid.Check(t, func(t *rapid.T) {
 		body := drawObject(r).Draw(t, "body")
 		once, err := r.Normalize(body)
@@ -200,7 +207,7 @@ func drawObject(r *Resource) *rapid.Generator[map[string]any] {
 func FuzzNormalize(f *testing.F) {
 	f.Add(`{"userName":"a","emails":[{"value":"x","primary":"true"}],"name.givenName":"G"}`)
 	f.Add(`{"urn:ietf:params:scim:schemas:core:2.0:User":{"userName":null},"manager":["x"]}`)
-	r := User(extension())
+	r := User(extension(f))
 	f.Fuzz(func(t *testing.T, text string) {
 		var body map[string]any
 		if json.Unmarshal([]byte(text), &body) != nil {

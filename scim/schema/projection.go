@@ -18,6 +18,9 @@ type Projection struct {
 // When both are there, what is excluded is taken from what is asked for.
 func (r *Resource) Projection(attributes, excluded string) Projection {
 	p := Projection{resource: r}
+	if attributes == "" && excluded == "" {
+		return p
+	}
 	if strings.TrimSpace(attributes) != "" {
 		p.only = map[*Attribute]bool{}
 		for _, a := range r.list(attributes) {
@@ -55,9 +58,12 @@ func (r *Resource) list(names string) []*Attribute {
 // Default reports whether the client asked for nothing in particular.
 func (p Projection) Default() bool { return p.only == nil && p.without == nil }
 
+// Whole reports whether a resource is returned as it is stored.
+func (p Projection) Whole() bool { return p.Default() && (p.resource == nil || !p.resource.hides) }
+
 // Wants reports whether any part of the attribute at path may be returned, so that what is costly to find is not looked for.
 func (p Projection) Wants(path string) bool {
-	if p.Default() {
+	if p.resource == nil {
 		return true
 	}
 	a := p.resource.Lookup(path)
@@ -69,7 +75,7 @@ func (p Projection) Wants(path string) bool {
 			return false
 		}
 	}
-	if p.only == nil || a.Returned == Always {
+	if a.Returned == Always || p.only == nil && a.Returned != OnRequest {
 		return true
 	}
 	if _, asked := p.only[a]; asked {
@@ -86,9 +92,13 @@ func (p Projection) Wants(path string) bool {
 // Apply removes from a resource as it would be returned what the client did not ask for or may not see. What is always
 // returned stays.
 func (p Projection) Apply(resource map[string]any) {
-	if p.resource != nil {
-		p.apply(p.resource.Root, resource, p.only == nil, false)
+	if p.resource == nil {
+		return
 	}
+	for urn := range p.resource.removed {
+		delete(resource, urn)
+	}
+	p.apply(p.resource.Root, resource, p.only == nil, false)
 }
 
 // apply cuts object, which is a value of a. All of it is wanted when whole; named says that the client asked for it by name.
@@ -100,13 +110,15 @@ func (p Projection) apply(a *Attribute, object map[string]any, whole, named bool
 		}
 		all, asked := p.only[sub]
 		byName := named || all
+		wanted := (whole || byName) && !p.without[sub]
 		switch {
-		case sub.Returned == Never, p.without[sub], sub.Returned == OnRequest && !byName && !asked:
+		case sub.Returned == Never:
 			delete(object, name)
 			continue
 		case sub.Returned == Always:
-			continue
-		case !whole && !byName && !asked:
+			wanted = true
+		case sub.IsExtension() && sub.Returned != OnRequest: // it may have what is always returned
+		case p.without[sub], sub.Returned == OnRequest && !byName && !asked, !wanted && !asked:
 			delete(object, name)
 			continue
 		}
@@ -114,12 +126,12 @@ func (p Projection) apply(a *Attribute, object map[string]any, whole, named bool
 			continue
 		}
 		if list, ok := v.([]any); ok {
-			left := p.applyToAll(sub, list, whole || byName, byName)
+			left := p.applyToAll(sub, list, wanted, byName)
 			if object[name] = left; len(left) == 0 && len(list) > 0 {
 				delete(object, name)
 			}
 		} else if inner, ok := v.(map[string]any); ok {
-			if p.apply(sub, inner, whole || byName, byName); len(inner) == 0 {
+			if p.apply(sub, inner, wanted, byName && !p.without[sub]); len(inner) == 0 {
 				delete(object, name)
 			}
 		}

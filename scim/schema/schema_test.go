@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-
-	scim "github.com/elimity-com/scim/schema"
 )
 
 // userAttributes is RFC 7643, section 8.7.1., and the common attributes of section 3.1.: type, [] for multi-valued, then what
@@ -97,6 +95,15 @@ ENT:manager             complex
 ENT:manager.value       string
 ENT:manager.$ref        reference caseExact
 ENT:manager.displayName string readOnly
+CHAT                    complex readOnly request
+CHAT:accountId          string caseExact readOnly request server
+CHAT:username           string caseExact readOnly request server
+CHAT:teams              complex[] readOnly request
+CHAT:teams.value        string caseExact readOnly
+CHAT:teams.role         string caseExact readOnly
+CHAT:channels           complex[] readOnly request
+CHAT:channels.value     string caseExact readOnly
+CHAT:channels.role      string caseExact readOnly
 `
 
 const groupAttributes = `
@@ -125,7 +132,7 @@ func characteristics(b *strings.Builder, all []*Attribute) {
 				words = append(words, w)
 			}
 		}
-		name := strings.ReplaceAll(a.String(), EnterpriseURN, "ENT")
+		name := strings.NewReplacer(EnterpriseURN, "ENT", ChatURN, "CHAT").Replace(a.String())
 		fmt.Fprintf(b, "%-23s %s\n", name, strings.Join(words, " "))
 		characteristics(b, a.Sub)
 	}
@@ -209,19 +216,15 @@ func TestFind_joins_the_parts_of_a_path(t *testing.T) {
 	}
 }
 
-func custom(urn string, names ...string) scim.Schema {
-	s := scim.Schema{ID: urn}
-	for _, n := range names {
-		s.Attributes = append(s.Attributes, scim.SimpleCoreAttribute(scim.SimpleStringParams(scim.StringParams{Name: n})))
-	}
-	return s
+func custom(t *testing.T, urn string, names ...string) *Schema {
+	return parsed(t, `{"id":"`+urn+`","attributes":[{"name":"`+strings.Join(names, `"},{"name":"`)+`"}]}`)
 }
 
-func TestLookup_of_a_name_in_two_extensions_needs_the_URN(t *testing.T) {
-	r := User(custom("urn:x:A", "department", "badge", "shared", "title"), custom("urn:x:B", "shared"))
+func TestLookup_of_a_name_in_two_schemas_is_that_of_the_first(t *testing.T) {
+	r := User(custom(t, "urn:x:A", "department", "badge", "shared", "title"), custom(t, "urn:x:B", "shared"))
 	for path, want := range map[string]string{
-		"department":         "",
-		"shared":             "",
+		"department":         EnterpriseURN + ":department",
+		"shared":             "urn:x:A:shared",
 		"urn:x:a:Department": "urn:x:A:department",
 		"urn:x:B:shared":     "urn:x:B:shared",
 		"badge":              "urn:x:A:badge",

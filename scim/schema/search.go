@@ -1,9 +1,16 @@
 package schema
 
 // Search derives from a document what filters compare: the same names and the same nesting, strings that compare without case
-// folded by fold, booleans as "true" and "false", times in milliseconds since 1970. Multi-valued attributes are lists.
+// folded by fold, booleans as "true" and "false", times in milliseconds since 1970. Multi-valued attributes are lists. Values of an
+// extension that was removed are in it too, for the day when it is added again.
 func (r *Resource) Search(doc map[string]any, fold func(string) string) map[string]any {
-	return searchObject(r.Root, doc, fold)
+	out := searchObject(r.Root, doc, fold)
+	for urn, a := range r.removed {
+		if object, ok := doc[urn].(map[string]any); ok {
+			out[urn] = searchObject(a, object, fold)
+		}
+	}
+	return out
 }
 
 func searchObject(a *Attribute, object map[string]any, fold func(string) string) map[string]any {

@@ -25,7 +25,8 @@ create table secret (
 	created bigint not null
 );
 
--- The extension schemas of a connection, each as RFC 7643, section 7 writes it. resource is User or Group.
+-- The extension schemas of a connection, each as RFC 7643, section 7 writes it. resource is User. One that was removed stays, so
+-- that it is known what documents hold and do not show.
 create table extension (
 	row_id     bigint generated always as identity primary key,
 	connection bigint not null references connection (row_id) on delete cascade,
@@ -34,8 +35,12 @@ create table extension (
 	urn_key    text collate "C" not null,
 	definition text collate "C" not null,
 	created    bigint not null,
+	removed    bigint,
 	unique (connection, urn_key)
 );
+
+-- Changes with every change of the connection's extension schemas; 0 for none ever.
+alter table connection add column extensions bigint not null default 0;
 
 -- When a connection was last heard of, to the minute. silent says that an event told of its silence.
 create table contact (
