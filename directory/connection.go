@@ -45,7 +45,13 @@ var settings = map[string]struct {
 	RestoreMemberships:  {"30d", func(s string) bool { _, ok := restoreWindow(s); return ok }, "always, never or a number of days such as 30d"},
 	UsernameTemplate:    {"{user_name_local}", checkTemplate, "a template of " + strings.Join(templateNames, ", ")},
 	BareToken:           {"false", isBool, "true or false"},
+	JWTIssuer:           {"", checkURL, wantURL},
+	JWTAudience:         {"", checkText, "up to 200 characters without spaces"},
+	JWTKeysURL:          {"", checkURL, wantURL},
+	JWTSubjects:         {"", checkSubjects, "up to 20 client ids, a comma between them"},
 }
+
+const wantURL = "an https URL, or http with an address of the inside such as 10.0.0.5"
 
 var presets = map[string]map[string]string{
 	"":               nil,
@@ -139,7 +145,7 @@ func (c *Connection) Validate() error {
 			return Errorf(Invalid, key, "%q is not possible: use %s", value, s.want)
 		}
 	}
-	return nil
+	return c.checkIssuer()
 }
 
 // Token is a credential of a connection. Only the SHA-256 of it is kept.

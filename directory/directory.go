@@ -22,6 +22,7 @@ type (
 	LinkID       string
 	RuleID       string
 	ConflictID   string
+	KeyID        string
 )
 
 // Row is the number under which the store keeps an object, and by which the objects refer to one another in it. Zero means
@@ -39,10 +40,10 @@ func NewID[T ~string](now time.Time) T {
 	return T(idEncoding.EncodeToString(b[:]))
 }
 
-// IsID reports whether s has the form of an identifier of ours.
+// IsID reports whether s has the form of an identifier. What has not may be a name or a secret, and no text for a database.
 func IsID(s string) bool {
-	for i := range len(s) {
-		if c := s[i]; !('0' <= c && c <= '9' || 'a' <= c && c <= 'v') {
+	for _, c := range []byte(s) {
+		if !('0' <= c && c <= '9' || 'a' <= c && c <= 'v') {
 			return false
 		}
 	}

@@ -31,6 +31,7 @@ type house struct {
 	config store.Config
 	db     *store.DB
 	s      *provision.Service
+	login  *login.Service
 	now    atomic.Int64 // milliseconds since 1970
 }
 
@@ -41,7 +42,9 @@ func each(t *testing.T, f func(h *house)) {
 		h.now.Store(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC).UnixMilli())
 		c.Now = func() time.Time { return time.UnixMilli(h.now.Load()) }
 		h.config, h.db = c, storetest.Open(t, c)
-		h.s = provision.New(h.db, slog.New(slog.DiscardHandler))
+		quiet := slog.New(slog.DiscardHandler)
+		h.s = provision.New(h.db, quiet)
+		h.login = &login.Service{DB: h.db, Provision: h.s, Outbound: outbound(t), Log: quiet, Resource: "/scim/v2"}
 		for name, preset := range map[string]string{"okta": "okta", "plain": ""} {
 			if _, err := h.s.CreateConnection(t.Context(), admin, name, preset, nil); err != nil {
 				t.Fatal(err)
@@ -77,7 +80,7 @@ func (h *house) enable(connection string, enabled bool) {
 // admits asserts whom an Authorization header lets in: the token of a connection, or nobody for a reason.
 func (h *house) admits(name, authorization string, token directory.Token, refused directory.Kind) {
 	h.Helper()
-	actor, err := login.Connection(h.Context(), h.db, authorization)
+	actor, err := h.login.Connection(h.Context(), base, authorization)
 	if refused == 0 {
 		want := directory.Actor{Name: "scim", Connection: token.Connection, ConnName: token.ConnName, Token: token.ID}
 		if err != nil || actor != want {

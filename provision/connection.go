@@ -165,8 +165,15 @@ func (c *change) removeEmpty(conn *directory.Connection) error {
 	return c.event("connection.remove", string(conn.ID), changes)
 }
 
-// tokenBytes is how many random bytes a token has: 256 bits.
-const tokenBytes = 32
+// secretBytes is how many random bytes a secret has: 256 bits.
+const secretBytes = 32
+
+// newSecret makes a secret that begins with a prefix which says what it is for.
+func newSecret(prefix string) string {
+	raw := make([]byte, secretBytes)
+	_, _ = rand.Read(raw) // crypto/rand.Read never returns an error
+	return prefix + base64.RawURLEncoding.EncodeToString(raw)
+}
 
 // CreateToken makes a token of a connection and returns it with the secret, which is kept nowhere and shown once. expires of
 // zero means never.
@@ -174,9 +181,7 @@ const tokenBytes = 32
 // Errors: NotFound for the connection.
 func (s *Service) CreateToken(ctx context.Context, actor directory.Actor, connection string, expires time.Duration) (directory.Token, string, error) {
 	var t directory.Token
-	raw := make([]byte, tokenBytes)
-	_, _ = rand.Read(raw) // crypto/rand.Read never returns an error
-	secret := "rct_" + base64.RawURLEncoding.EncodeToString(raw)
+	secret := newSecret("rct_")
 	err := s.update(ctx, actor, func(c *change) error {
 		conn, err := c.Connection(connection)
 		if err != nil {

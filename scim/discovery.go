@@ -72,6 +72,10 @@ func serviceProviderConfig(base string) map[string]any {
 			"type": "oauthbearertoken", "name": "OAuth Bearer Token", "primary": true,
 			"description": "a token made with rollcall token create, in the Authorization header",
 			"specUri":     "https://www.rfc-editor.org/info/rfc6750",
+		}, {
+			"type": "oauth2", "name": "OAuth 2.0 Client Credentials",
+			"description": "an access token from /oauth/token, for a client made with rollcall client create",
+			"specUri":     "https://www.rfc-editor.org/info/rfc6749",
 		}},
 		"meta": map[string]any{"resourceType": "ServiceProviderConfig", "location": base + "/ServiceProviderConfig"},
 	}

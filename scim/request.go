@@ -11,6 +11,7 @@ import (
 	"github.com/rollcall-id/rollcall/directory"
 	"github.com/rollcall-id/rollcall/scim/schema"
 	"github.com/rollcall-id/rollcall/store"
+	"github.com/rollcall-id/rollcall/web"
 )
 
 const (
@@ -35,10 +36,7 @@ type request struct {
 
 // base returns the URL of the door, as the configuration or else the request says it.
 func (d *Door) base(r *http.Request) string {
-	if d.BaseURL != "" {
-		return d.BaseURL + Base
-	}
-	return "http://" + r.Host + Base
+	return web.BaseURL(d.BaseURL, r) + Base
 }
 
 // location returns the URL of a resource.

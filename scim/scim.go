@@ -21,6 +21,7 @@ import (
 
 	"github.com/rollcall-id/rollcall/directory"
 	"github.com/rollcall-id/rollcall/login"
+	"github.com/rollcall-id/rollcall/netguard"
 	"github.com/rollcall-id/rollcall/provision"
 	"github.com/rollcall-id/rollcall/scim/schema"
 	"github.com/rollcall-id/rollcall/store"
@@ -50,6 +51,8 @@ type Door struct {
 	// BaseURL is what clients call us, such as https://chat.example.com, without a path. Empty: what the request says.
 	BaseURL string
 	Proxies web.Proxies
+	// Login knows the credentials; nil for one on DB that reaches the Internet and no network of the inside.
+	Login *login.Service
 
 	types     *resourceTypes
 	requests  *web.Limiter[directory.TokenID]
@@ -62,6 +65,9 @@ type Door struct {
 
 // Handler returns the handler of the door. It is called once, after the fields are set.
 func (d *Door) Handler() http.Handler {
+	if d.Login == nil {
+		d.Login = &login.Service{DB: d.DB, Outbound: netguard.New(nil, nil), Log: d.Log, Resource: Base}
+	}
 	d.types = newResourceTypes()
 	d.requests = web.NewLimiter[directory.TokenID](requestRate, requestBurst, time.Now)
 	d.failures = web.NewLimiter[netip.Addr](failureRate, failureBurst, time.Now)
@@ -144,7 +150,7 @@ func (d *Door) serve(w http.ResponseWriter, r *http.Request) {
 func (d *Door) admit(r *http.Request) (directory.Actor, error) {
 	record := web.RecordOf(r.Context())
 	record.Path = Base + "/…" // until it is known to be ours: people paste anything
-	actor, err := login.Connection(r.Context(), d.DB, r.Header.Get("Authorization"))
+	actor, err := d.Login.Connection(r.Context(), web.BaseURL(d.BaseURL, r), r.Header.Get("Authorization"))
 	record.Connection, record.TokenID = actor.ConnName, string(actor.Token)
 	actor.Request = record.RequestID
 	if err == nil {

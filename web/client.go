@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/rollcall-id/rollcall/directory"
+	"github.com/rollcall-id/rollcall/netguard"
 )
 
 // Proxies are the networks whose X-Forwarded-For and X-Request-Id are believed. Nil believes nobody.
@@ -14,19 +15,11 @@ type Proxies []netip.Prefix
 
 // ParseProxies reads networks such as 10.0.0.0/8 and single addresses. Errors: Invalid.
 func ParseProxies(list []string) (Proxies, error) {
-	var proxies Proxies
-	for _, s := range list {
-		p, err := netip.ParsePrefix(s)
-		if addr, addrErr := netip.ParseAddr(s); addrErr == nil {
-			addr = addr.Unmap().WithZone("")
-			p, err = netip.PrefixFrom(addr, addr.BitLen()), nil
-		}
-		if err != nil || p.Addr().Is4In6() {
-			return nil, directory.Errorf(directory.Invalid, "trusted-proxies", "%q is not a network: use a form such as 10.0.0.0/8", s)
-		}
-		proxies = append(proxies, p.Masked())
+	networks, err := netguard.ParseNetworks(list)
+	if err != nil {
+		return nil, directory.Errorf(directory.Invalid, "trusted-proxies", "%v", err)
 	}
-	return proxies, nil
+	return networks, nil
 }
 
 func (p Proxies) trust(a netip.Addr) bool {

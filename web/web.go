@@ -18,6 +18,14 @@ import (
 // MaxURL is how many bytes a request target may have; a longer one is answered 414.
 const MaxURL = 16 << 10
 
+// BaseURL is what clients call us, without a path: as configured, else as the request says.
+func BaseURL(configured string, r *http.Request) string {
+	if configured != "" {
+		return configured
+	}
+	return "http://" + r.Host
+}
+
 // ErrorFunc writes err in the form of one door. An *Error brings its own status; an error that the door's table does not
 // know is an internal one: the answer says "internal error" and RequestID, and the cause goes into Record.Cause.
 type ErrorFunc func(w http.ResponseWriter, r *http.Request, err error)

@@ -41,8 +41,8 @@ environment before the file.`,
 	f.StringVar(&a.database, "database", "", "postgres://… to use PostgreSQL instead of the folder")
 	f.String("config", "", "YAML file with the values of flags")
 	root.AddCommand(
-		a.serveCommand(), a.connectionCommand(), a.tokenCommand(), a.teamCommand(), a.channelCommand(), a.linkCommand(), a.ruleCommand(), a.schemaCommand(),
-		a.userCommand(), a.groupCommand(), a.adoptCommand(), a.identityCommand(), a.conflictCommand(), a.auditCommand(), a.dbCommand(),
+		a.serveCommand(), a.connectionCommand(), a.tokenCommand(), a.clientCommand(), a.keyCommand(), a.teamCommand(), a.channelCommand(), a.linkCommand(), a.ruleCommand(),
+		a.schemaCommand(), a.userCommand(), a.groupCommand(), a.adoptCommand(), a.identityCommand(), a.conflictCommand(), a.auditCommand(), a.dbCommand(),
 		a.versionCommand())
 	root.SetHelpCommand(helpCommand())
 	root.InitDefaultHelpCmd()

@@ -47,7 +47,7 @@ var kinds = map[directory.Kind]struct {
 // lists are the commands that show what there is, by the words with which the store says that something is missing.
 var lists = map[string]string{
 	"account": "user list", "identity": "identity list", "group": "group list", "connection": "connection list", "team": "team list",
-	"channel": "channel list", "link": "link list", "rule": "rule list", "schema": "schema list", "token": "token list", "conflict": "conflict list",
+	"channel": "channel list", "link": "link list", "rule": "rule list", "schema": "schema list", "token": "token list", "client": "client list", "conflict": "conflict list",
 }
 
 // explain makes a complaint of any error that a command returned.

@@ -117,9 +117,18 @@ func (a *app) connectionSet() *cobra.Command {
                          back returns to its account
   restore_memberships    always, never or 30d: whether a person who was deactivated gets the groups back
   username_template      what the username of an account is made of, such as {first_name}.{last_name}
-  bare_token             true or false: a token is accepted without the word Bearer`,
+  bare_token             true or false: a token is accepted without the word Bearer
+
+JWTs that the identity provider, or another issuer, made are accepted when these four are set, in one command:
+
+  jwt_issuer             the claim iss, such as https://sts.windows.net/TENANT/
+  jwt_audience           what the claim aud must hold
+  jwt_jwks_url           where the issuer publishes its keys, an https URL
+  jwt_subjects           the client ids that may come, a comma between them: the claim sub, or azp or appid of a token without scp`,
 		Example: `  rollcall connection set okta restore_memberships=always
-  rollcall connection set okta username_template={first_name}.{last_name}`,
+  rollcall connection set okta username_template={first_name}.{last_name}
+  rollcall connection set okta jwt_issuer=https://acme.okta.com/oauth2/default jwt_audience=api://rollcall \
+    jwt_jwks_url=https://acme.okta.com/oauth2/default/v1/keys jwt_subjects=0oa1b2c3d4e5f6g7h8i9`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			set := map[string]string{}
 			for _, arg := range args[1:] {

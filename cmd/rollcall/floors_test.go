@@ -21,7 +21,7 @@ var house = plan{
 		1: {"scim/bulk", "scim/patch", "store"},
 		2: {"provision", "outbox"},
 		3: {"login", "web"},
-		4: {"scim", "saml", "connector/ldap", "connector/bulk", "connector/mattermost", "connector/webhook"},
+		4: {"scim", "scim/oauth", "saml", "connector/ldap", "connector/bulk", "connector/mattermost", "connector/webhook"},
 		5: {"api4", "console"},
 		6: {"cmd/rollcall"},
 	},

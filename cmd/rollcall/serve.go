@@ -19,8 +19,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rollcall-id/rollcall/directory"
+	"github.com/rollcall-id/rollcall/login"
+	"github.com/rollcall-id/rollcall/netguard"
 	"github.com/rollcall-id/rollcall/provision"
 	"github.com/rollcall-id/rollcall/scim"
+	"github.com/rollcall-id/rollcall/scim/oauth"
 	"github.com/rollcall-id/rollcall/store"
 	"github.com/rollcall-id/rollcall/web"
 )
@@ -39,6 +42,7 @@ type serveFlags struct {
 	listen          string
 	baseURL         string
 	trustedProxies  []string
+	outboundAllow   []string
 	defaultChannels []string
 	dev             bool
 }
@@ -48,11 +52,16 @@ func (a *app) serveCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the server",
-		Long: `Run the server. It answers SCIM under /scim/v2, and /healthz and /readyz. The database is made, or brought up to date,
-when it starts. It speaks plain HTTP: put a proxy that speaks TLS in front of it and name its address by --base-url.`,
+		Long: `Run the server. It answers SCIM under /scim/v2, OAuth at /oauth/token, and /healthz and /readyz. The database is made, or
+brought up to date, when it starts. It speaks plain HTTP: put a proxy that speaks TLS in front of it and name its address by
+--base-url.
+
+What a setting of a connection names by its URL is fetched from the Internet over https only. --outbound-allow names networks of
+the inside, where http is allowed too.`,
 		Example: `  rollcall serve --data ./data --listen 127.0.0.1:8080
   rollcall serve --dev
   rollcall serve --base-url https://chat.example.com --trusted-proxies 10.0.0.0/8
+  rollcall serve --outbound-allow 10.20.0.0/16
   rollcall serve --database postgres://rollcall@db.example.com/rollcall`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if a.serving {
@@ -65,6 +74,7 @@ when it starts. It speaks plain HTTP: put a proxy that speaks TLS in front of it
 	f.StringVar(&flags.listen, "listen", "127.0.0.1:8080", "address to listen on; port 0 takes a free one")
 	f.StringVar(&flags.baseURL, "base-url", "", "what clients call the server, such as https://chat.example.com")
 	f.StringSliceVar(&flags.trustedProxies, "trusted-proxies", nil, "networks whose X-Forwarded-For is believed, such as 10.0.0.0/8")
+	f.StringSliceVar(&flags.outboundAllow, "outbound-allow", nil, "networks of the inside that the server may fetch from, such as 10.0.0.0/8")
 	f.StringSliceVar(&flags.defaultChannels, "default-channels", nil, "channels that whoever joins a team joins too, where it has them")
 	f.BoolVar(&flags.dev, "dev", false, "make a connection, a team and a token to try the server with, and print how")
 	return cmd
@@ -104,6 +114,10 @@ func (a *app) serve(cmd *cobra.Command, flags *serveFlags) error {
 	if err != nil {
 		return err
 	}
+	allowed, err := netguard.ParseNetworks(flags.outboundAllow)
+	if err != nil {
+		return misused(cmd, "--outbound-allow: %v", err)
+	}
 	if os.Getenv("GOGC") == "" {
 		defer debug.SetGCPercent(debug.SetGCPercent(gcPercent))
 	}
@@ -123,8 +137,10 @@ func (a *app) serve(cmd *cobra.Command, flags *serveFlags) error {
 	if err != nil {
 		return errors.Join(err, ln.Close(), a.db.Close())
 	}
-	door := scim.Door{DB: a.db, Provision: a.service, Log: log, BaseURL: flags.baseURL, Proxies: proxies}
-	s := &server{app: a, log: log, http: ln, socket: socket, scim: door.Handler()}
+	credentials := &login.Service{DB: a.db, Provision: a.service, Outbound: netguard.New(allowed, nil), Log: log, Resource: scim.Base}
+	door := scim.Door{DB: a.db, Provision: a.service, Log: log, BaseURL: flags.baseURL, Proxies: proxies, Login: credentials}
+	tokens := oauth.Door{Login: credentials, Log: log, BaseURL: flags.baseURL, Proxies: proxies}
+	s := &server{app: a, log: log, http: ln, socket: socket, scim: door.Handler(), oauth: tokens.Handler()}
 	return errors.Join(s.run(cmd.Context(), flags), a.db.Close())
 }
 
@@ -180,6 +196,7 @@ type server struct {
 	http   net.Listener
 	socket net.Listener // nil with PostgreSQL
 	scim   http.Handler
+	oauth  http.Handler
 }
 
 func (s *server) run(ctx context.Context, flags *serveFlags) (err error) {
@@ -236,7 +253,7 @@ func (s *server) welcome(ctx context.Context) error {
 	})
 }
 
-// ServeHTTP answers for the server as a whole and leaves everything else to the door.
+// ServeHTTP answers for the server as a whole and leaves everything else to the doors.
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch r.URL.Path {
 	case "/healthz":
@@ -254,6 +271,8 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		state(w, http.StatusOK, "ready")
+	case oauth.TokenPath, oauth.KeysPath, oauth.MetadataPath:
+		s.oauth.ServeHTTP(w, r)
 	default:
 		s.scim.ServeHTTP(w, r)
 	}

@@ -81,12 +81,6 @@ func (a *app) tokenList() *cobra.Command {
 		Expires    *string           `json:"expires"`
 		Revoked    *string           `json:"revoked"`
 	}
-	moment := func(t time.Time) *string {
-		if t.IsZero() {
-			return nil
-		}
-		return new(stamp(t))
-	}
 	return a.jsonFlag(&cobra.Command{
 		Use:     "list",
 		Short:   "List the tokens, without their secrets",
@@ -113,6 +107,14 @@ func (a *app) tokenList() *cobra.Command {
 			})
 		}),
 	})
+}
+
+// moment is a time for JSON, nil for no time.
+func moment(t time.Time) *string {
+	if t.IsZero() {
+		return nil
+	}
+	return new(stamp(t))
 }
 
 func (a *app) tokenRevoke() *cobra.Command {

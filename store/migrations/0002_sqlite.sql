@@ -11,8 +11,10 @@ create table client (
 create index client_connection on client (connection);
 
 -- The keys that sign access tokens. The newest signs; those before it are published until no token of theirs is valid.
+-- Each follows the key before it, the first one 0: of two nodes that make one at once, one succeeds.
 create table signing_key (
 	row_id  integer primary key,
+	follows bigint not null unique,
 	id      text not null unique,
 	private text not null,
 	created bigint not null

@@ -1,0 +1,17 @@
+package login
+
+// ParseKeySet returns the methods of each key of a document, by id.
+func ParseKeySet(document []byte) (map[string][]string, error) {
+	keys, err := parseKeySet(document)
+	methods := map[string][]string{}
+	for _, k := range keys {
+		methods[k.id] = append(methods[k.id], k.methods...)
+	}
+	return methods, err
+}
+
+// Open returns the header alg and the claim iss of a JWT with two dots.
+func Open(token string) (alg, iss string, err error) {
+	e, err := open(token)
+	return e.method, e.issuer, err
+}
