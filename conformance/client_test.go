@@ -318,7 +318,12 @@ func (a *answer) lawfulError() {
 func (a *answer) lawfulList() {
 	a.c.t.Helper()
 	resources, _ := a.at("Resources").([]any)
-	for _, name := range []string{"totalResults", "itemsPerPage", "startIndex"} {
+	names := []string{"totalResults", "itemsPerPage", "startIndex"}
+	if strings.Contains(a.request+a.sent, "cursor") { // RFC 9865, section 2.
+		names = names[1:2]
+		a.want("startIndex absent")
+	}
+	for _, name := range names {
 		n, ok := a.at(name).(json.Number)
 		if _, err := n.Int64(); !ok || err != nil {
 			a.errorf("%s is %v, want an integer", name, a.at(name))

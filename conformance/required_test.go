@@ -25,7 +25,8 @@ func TestRequired_01_discovery(t *testing.T) {
 					filter/supported true
 					filter/maxResults 200
 					changePassword/supported false
-					sort/supported present
+					sort/supported true
+					pagination {"cursor":true,"index":true,"defaultPaginationMethod":"index","defaultPageSize":100,"maxPageSize":200,"cursorTimeout":3600}
 					etag/supported true
 					authenticationSchemes present
 					meta/resourceType "ServiceProviderConfig"
@@ -66,13 +67,13 @@ func TestRequired_01_discovery(t *testing.T) {
 			step{name: "no such schema", send: "GET /Schemas/urn:x", status: 404},
 			step{name: "no such resource type", send: "GET /ResourceTypes/Device", status: 404},
 		)
-		for _, path := range []string{"/Devices", "/users", "/Users/{missing}/groups", "/nothing/at/all", "/", ""} {
+		for _, path := range []string{"/Devices", "/users", "/Users/{missing}/groups", "/nothing/at/all"} {
 			c.send("GET "+path, "").code(404)
 		}
 		c.users("pat")
 		for path, allowed := range map[string]string{
 			"/ServiceProviderConfig": "GET", "/ResourceTypes": "GET", "/ResourceTypes/User": "GET", "/Schemas": "GET",
-			"/Schemas/{USER}": "GET", "/Users": "GET POST", "/Groups": "GET POST", "/Users/{pat}": "GET PUT PATCH DELETE",
+			"/Schemas/{USER}": "GET", "": "GET", "/": "GET", "/.search": "POST", "/Users": "GET POST", "/Groups": "GET POST", "/Users/{pat}": "GET PUT PATCH DELETE",
 		} {
 			for _, method := range []string{"GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND"} {
 				if !strings.Contains(allowed, method) {

@@ -163,9 +163,32 @@ func TestQuery_knows_what_an_index_answers(t *testing.T) {
 		"one or the other":       {directory.Or{eq(directory.UserName), eq(directory.ID)}, false},
 		"not an equal userName":  {directory.Not{X: eq(directory.UserName)}, false},
 		"a nested and":           {directory.And{eq(directory.InSearch), directory.And{eq(directory.ID)}}, false},
+		"always":                 {directory.And{}, true},
+		"never":                  {directory.Or{}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := (directory.Query{Where: c.where}).Indexed(); got != c.want {
+				t.Errorf("got %v", got)
+			}
+		})
+	}
+	for name, c := range map[string]struct {
+		where directory.Cond
+		by    directory.Column
+		want  bool
+	}{
+		"all by userName":                {nil, directory.UserName, true},
+		"all by displayName":             {nil, directory.DisplayName, true},
+		"all by an attribute":            {nil, directory.InSearch, false},
+		"all by externalId":              {nil, directory.ExternalID, false},
+		"always by an attribute":         {directory.And{}, directory.InSearch, false},
+		"never by an attribute":          {directory.Or{}, directory.InSearch, true},
+		"one userName by an attribute":   {eq(directory.UserName), directory.InSearch, true},
+		"an equal attribute by userName": {eq(directory.InSearch), directory.UserName, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			q := directory.Query{Where: c.where, Sort: &directory.Sort{Field: directory.Field{Column: c.by}}}
+			if got := q.Indexed(); got != c.want {
 				t.Errorf("got %v", got)
 			}
 		})

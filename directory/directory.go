@@ -26,7 +26,7 @@ type (
 )
 
 // Row is the number under which the store keeps an object, and by which the objects refer to one another in it. Zero means
-// not stored. It never leaves the process.
+// not stored. It leaves the process in sealed cursors only.
 type Row int64
 
 // base32hex keeps the order of the bytes, so identifiers made later sort later and land together in an index.

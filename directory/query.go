@@ -4,9 +4,38 @@ package directory
 // tree by the one who knows the schema, and compiled by the store.
 type Query struct {
 	Connection Row
-	Where      Cond // nil: all
-	Offset     int  // of the first result, from 0
-	Limit      int  // 0: only the total
+	Where      Cond  // nil: all
+	Sort       *Sort // nil: in the order in which they were made
+	Limit      int   // 0: only the total; at least 1 in a walk
+
+	// A list is read by Offset, or walked from Position to Position.
+	Offset int  // of the first result, from 0
+	Walk   bool // read what follows After, and count nothing
+	After  *Position
+}
+
+// Sort is an order by the value of one field: of a list by that of the element that is primary, else of the first. What has no
+// value comes last, and first when Descending. Equal values stand in the order in which their owners were made.
+type Sort struct {
+	Field      Field
+	List       bool     // Field leads to a list
+	Element    []string // where the value stands in an element of the list; empty when the elements are values
+	Number     bool     // what is compared are numbers, times among them, and not texts
+	Descending bool
+}
+
+// Position is a place in a list: behind what had this key and this row. Who has gone since leaves the place as it is.
+type Position struct {
+	Row Row
+	Key any  // what the list is sorted by: nil where there is none, string or float64
+	Cut bool // Key is only the beginning of the key
+}
+
+// Page is what a Query finds.
+type Page[T any] struct {
+	Items []T
+	Total int64     // how many there are in all; in a walk -1, unless the first page holds them all
+	Next  *Position // of a walk: behind the last of Items; nil when nothing follows
 }
 
 // Cond is one of And, Or, Not, Compare, Present and Element. A condition is true or false, never unknown: what is absent is
@@ -79,21 +108,28 @@ type Field struct {
 	Path   []string // canonical names, from the top of the document or from the element
 }
 
-// Indexed reports whether an index leads to few rows, so that the answer costs the same in a large directory.
+// Indexed reports whether an index leads to what is asked, so that the answer costs the same in a large directory.
 func (q Query) Indexed() bool {
 	switch c := q.Where.(type) {
 	case nil:
-		return true
+		return q.Sort.indexed()
 	case And:
 		for _, x := range c {
 			if indexed(x) {
 				return true
 			}
 		}
-		return false
+		return len(c) == 0 && q.Sort.indexed()
+	case Or:
+		return len(c) == 0 // nothing is
 	default:
 		return indexed(c)
 	}
+}
+
+// indexed reports whether an index holds everybody in this order.
+func (s *Sort) indexed() bool {
+	return s == nil || s.Field.Column == UserName || s.Field.Column == DisplayName
 }
 
 func indexed(c Cond) bool {

@@ -3,6 +3,7 @@ package scim
 import (
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/go-json-experiment/json"
 
@@ -66,8 +67,12 @@ func serviceProviderConfig(base string) map[string]any {
 		"bulk":             map[string]any{"supported": true, "maxOperations": bulk.MaxOperations, "maxPayloadSize": maxBulkBody},
 		"filter":           map[string]any{"supported": true, "maxResults": maxCount},
 		"changePassword":   can(false),
-		"sort":             can(false),
+		"sort":             can(true),
 		"etag":             can(true),
+		"pagination": map[string]any{ // RFC 9865, section 4.
+			"cursor": true, "index": true, "defaultPaginationMethod": "index",
+			"defaultPageSize": defaultCount, "maxPageSize": maxCount, "cursorTimeout": int(cursorLife / time.Second),
+		},
 		"authenticationSchemes": []map[string]any{{
 			"type": "oauthbearertoken", "name": "OAuth Bearer Token", "primary": true,
 			"description": "a token made with rollcall token create, in the Authorization header",

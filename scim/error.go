@@ -31,7 +31,7 @@ var statuses = map[directory.Kind]struct {
 }
 
 // errTooMany replaces the Limit of a query that ran out of time.
-var errTooMany = &schema.Error{Type: "tooMany", Detail: "the filter takes too long on this directory: filter on userName, externalId, id or displayName"}
+var errTooMany = &schema.Error{Type: "tooMany", Detail: "the query takes too long on this directory: filter on userName, externalId, id or displayName, sort by userName or not at all"}
 
 // problem is what an error says in this door.
 type problem struct {

@@ -144,36 +144,10 @@ func (d *Door) groupAnswer(r *request, status int, g *directory.Group) *answer {
 	return &answer{status: status, version: g.Version, stream: func(w *writer) error { return d.writeGroup(w, r, g) }}
 }
 
-func (d *Door) listGroups(r *request) (*answer, error) {
-	q, err := r.query(r.group)
-	if err != nil {
-		return nil, err
-	}
-	var (
-		page  []directory.Group
-		total int64
-	)
-	err = d.read(r, q, func(tx *store.Tx) (err error) {
-		page, total, err = tx.Groups(q)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return &answer{status: http.StatusOK, stream: func(w *writer) error {
-		w.b = appendListHead(w.b, total, r.startIndex, len(page))
-		for n := range page {
-			if n > 0 {
-				w.b = append(w.b, ',')
-			}
-			if err := d.writeGroup(w, r, &page[n]); err != nil {
-				return err
-			}
-		}
-		w.b = append(w.b, "]}"...)
-		return nil
-	}}, nil
-}
+// listGroups answers a GET.
+//
+// RFC 7644, section 3.4.2.
+func (d *Door) listGroups(r *request) (*answer, error) { return d.list(r, r.group) }
 
 // writeGroup writes a Group. Its members are read page by page and leave before the next page is read, unless the client asked
 // for particular attributes.

@@ -10,10 +10,11 @@ import (
 	"github.com/rollcall-id/rollcall/scim/schema"
 )
 
-// parseFilter turns the text of a filter into a condition that the store can answer. Errors: *schema.Error, InvalidFilter.
+// parseFilter turns the text of a filter into a condition that the store can answer. Others are the types that are asked too: an
+// attribute that only they have, no resource of this type has. Errors: *schema.Error, InvalidFilter.
 //
-// RFC 7644, section 3.4.2.2.
-func parseFilter(text string, r *schema.Resource) (directory.Cond, error) {
+// RFC 7644, sections 3.4.2.1. and 3.4.2.2.
+func parseFilter(text string, r *schema.Resource, others ...*schema.Resource) (directory.Cond, error) {
 	if strings.TrimSpace(text) == "" {
 		return nil, nil
 	}
@@ -21,14 +22,15 @@ func parseFilter(text string, r *schema.Resource) (directory.Cond, error) {
 	if err != nil {
 		return nil, schema.Errorf(schema.InvalidFilter, "%s", err.Error())
 	}
-	return translation{r: r}.cond(expr)
+	return translation{r: r, others: others}.cond(expr)
 }
 
 // translation turns filter expressions into conditions. in is the multi-valued attribute whose elements are spoken of, nil for
 // the resource.
 type translation struct {
-	r  *schema.Resource
-	in *schema.Attribute
+	r      *schema.Resource
+	others []*schema.Resource
+	in     *schema.Attribute
 }
 
 func (t translation) cond(x filter.Expr) (directory.Cond, error) {
@@ -44,19 +46,19 @@ func (t translation) cond(x filter.Expr) (directory.Cond, error) {
 		return directory.Not{X: c}, err
 	case filter.Present:
 		a, err := t.attribute(x.Path)
-		if err != nil {
-			return nil, err
+		if err != nil || a == nil {
+			return directory.Or{}, err
 		}
 		return t.present(a), nil
 	case filter.Any:
 		a, err := t.attribute(x.Path)
-		if err != nil {
-			return nil, err
+		if err != nil || a == nil {
+			return directory.Or{}, err
 		}
 		if t.in != nil || len(a.Sub) == 0 {
 			return nil, schema.Errorf(schema.InvalidFilter, "%s has no sub-attributes to choose by", a)
 		}
-		c, err := translation{t.r, a}.cond(x.X)
+		c, err := translation{r: t.r, in: a}.cond(x.X)
 		if err != nil || column(a) != directory.InSearch || !a.MultiValued {
 			return c, err
 		}
@@ -79,7 +81,8 @@ func (t translation) each(xs []filter.Expr) ([]directory.Cond, error) {
 	return all, nil
 }
 
-// attribute resolves a path of the filter. What is never returned may not be asked for either.
+// attribute resolves a path of the filter, to nil when only another type has the attribute. What is never returned may not be
+// asked for either.
 func (t translation) attribute(p filter.Path) (a *schema.Attribute, err error) {
 	if t.in != nil {
 		a = t.in.Find(p.Attr)
@@ -87,6 +90,8 @@ func (t translation) attribute(p filter.Path) (a *schema.Attribute, err error) {
 		a = t.r.Find(p.URN, p.Attr, p.Sub)
 	}
 	switch {
+	case a == nil && t.in == nil && slices.ContainsFunc(t.others, func(o *schema.Resource) bool { return o.Find(p.URN, p.Attr, p.Sub) != nil }):
+		return nil, nil
 	case a == nil || a.IsResource():
 		return nil, schema.Errorf(schema.InvalidFilter, "there is no attribute %s", p)
 	case a.Dropped():
@@ -99,6 +104,12 @@ func (t translation) compare(x filter.Compare) (directory.Cond, error) {
 	a, err := t.attribute(x.Path)
 	if err != nil {
 		return nil, err
+	}
+	if a == nil { // absent, which is equal to nothing but null
+		if (x.Op == filter.Ne) != (x.Value == nil) {
+			return directory.And{}, nil // always
+		}
+		return directory.Or{}, nil // never
 	}
 	if a.Type == schema.Complex {
 		// A complex attribute that is compared means its value.
@@ -201,7 +212,7 @@ func (t translation) wrap(a *schema.Attribute, c directory.Cond) (directory.Cond
 	if col := column(a); col != directory.InSearch {
 		return on(directory.Field{Column: col}), nil
 	}
-	if a.Mutability == schema.ReadOnly || a.Parent != nil && a.Parent.Mutability == schema.ReadOnly {
+	if isDerived(a) {
 		return nil, schema.Errorf(schema.InvalidFilter, "%s cannot be filtered on", a)
 	}
 	if parent := a.Parent; parent != nil && parent.MultiValued {
@@ -215,6 +226,12 @@ func (t translation) wrap(a *schema.Attribute, c directory.Cond) (directory.Cond
 		return directory.Element{Path: a.Path, Where: on(directory.Field{})}, nil
 	}
 	return on(directory.Field{Path: a.Path}), nil
+}
+
+// isDerived reports whether an attribute, which has no column, is made anew for each answer and so kept nowhere.
+func isDerived(a *schema.Attribute) bool {
+	in := a.Parent
+	return a.Mutability == schema.ReadOnly || in.Mutability == schema.ReadOnly || column(in) != directory.InSearch
 }
 
 // column returns where the store keeps an attribute beside the document.

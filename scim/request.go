@@ -10,13 +10,7 @@ import (
 
 	"github.com/rollcall-id/rollcall/directory"
 	"github.com/rollcall-id/rollcall/scim/schema"
-	"github.com/rollcall-id/rollcall/store"
 	"github.com/rollcall-id/rollcall/web"
-)
-
-const (
-	defaultCount = 100
-	maxCount     = 200
 )
 
 // request is a request whose sender is known.
@@ -31,7 +25,6 @@ type request struct {
 	group      *schema.Resource
 	params     map[string]string
 	projection schema.Projection
-	startIndex int // as the answer says it, from 1
 }
 
 // base returns the URL of the door, as the configuration or else the request says it.
@@ -80,7 +73,7 @@ func (r *request) parseQuery() error {
 // search returns a handler that answers a list whose parameters come in the body.
 //
 // RFC 7644, section 3.4.3.
-func (d *Door) search(resource func(*request) *schema.Resource, list handler) handler {
+func (d *Door) search(list handler) handler {
 	return func(r *request) (*answer, error) {
 		body, err := d.readBody(r, maxBody, nil)
 		if err != nil {
@@ -89,20 +82,24 @@ func (d *Door) search(resource func(*request) *schema.Resource, list handler) ha
 		if r.params, err = searchParams(body); err != nil {
 			return nil, err
 		}
-		r.projection = resource(r).Projection(r.params["attributes"], r.params["excludedattributes"])
 		return list(r)
 	}
 }
 
-// searchParams writes the members of a body as a query would have them; those that no query has are ignored. Errors:
-// *schema.Error, InvalidSyntax, for one of the wrong type.
+// searchParams writes the members of a body as a query would have them; those that no query has are ignored, and null is as good
+// as nothing, but for a cursor, where it asks for the first page. Errors: *schema.Error, InvalidSyntax, for one of the wrong type.
 func searchParams(body map[string]any) (map[string]string, error) {
 	params := map[string]string{}
 	for name, v := range body {
 		name = strings.ToLower(name)
+		if v == nil && name == "cursor" {
+			v = ""
+		} else if v == nil {
+			continue
+		}
 		var ok bool
 		switch name {
-		case "filter":
+		case "filter", "sortby", "sortorder", "cursor":
 			params[name], ok = v.(string)
 		case "startindex", "count":
 			var n float64
@@ -119,7 +116,7 @@ func searchParams(body map[string]any) (map[string]string, error) {
 		default:
 			continue
 		}
-		if !ok && v != nil {
+		if !ok {
 			return nil, schema.Errorf(schema.InvalidSyntax, "%s has the wrong type", name)
 		}
 	}
@@ -177,25 +174,6 @@ func (r *request) unchanged(version int64) bool {
 	return false
 }
 
-// query reads filter, startIndex and count.
-//
-// RFC 7644, sections 3.4.2.2. and 3.4.2.4.
-func (r *request) query(resource *schema.Resource) (q directory.Query, err error) {
-	q.Connection = r.actor.Connection
-	if q.Where, err = parseFilter(r.params["filter"], resource); err != nil {
-		return q, err
-	}
-	if r.startIndex, err = r.number("startindex", 1); err != nil {
-		return q, err
-	}
-	if q.Limit, err = r.number("count", defaultCount); err != nil {
-		return q, err
-	}
-	r.startIndex = max(r.startIndex, 1)
-	q.Offset, q.Limit = r.startIndex-1, min(max(q.Limit, 0), maxCount)
-	return q, nil
-}
-
 // number reads an integer parameter; one that is too large for the machine is the largest.
 func (r *request) number(name string, missing int) (int, error) {
 	text := strings.TrimSpace(r.params[name])
@@ -213,16 +191,4 @@ func (r *request) number(name string, missing int) (int, error) {
 		return 0, directory.Errorf(directory.Invalid, name, "must be an integer")
 	}
 	return n, nil
-}
-
-// read asks the store: what an index leads to like every read, the rest where it is in nobody's way.
-func (d *Door) read(r *request, q directory.Query, fn func(*store.Tx) error) error {
-	if q.Indexed() {
-		return d.DB.View(r.Context(), fn)
-	}
-	err := d.DB.Search(r.Context(), fn)
-	if directory.Is(err, directory.Limit) {
-		return errTooMany
-	}
-	return err
 }

@@ -8,6 +8,7 @@ package scim
 
 import (
 	"cmp"
+	"crypto/cipher"
 	"errors"
 	"log/slog"
 	"maps"
@@ -15,6 +16,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/mux"
@@ -23,7 +25,6 @@ import (
 	"github.com/rollcall-id/rollcall/login"
 	"github.com/rollcall-id/rollcall/netguard"
 	"github.com/rollcall-id/rollcall/provision"
-	"github.com/rollcall-id/rollcall/scim/schema"
 	"github.com/rollcall-id/rollcall/store"
 	"github.com/rollcall-id/rollcall/web"
 )
@@ -59,6 +60,7 @@ type Door struct {
 	failures  *web.Limiter[netip.Addr]
 	large     chan struct{}
 	bulks     chan struct{}
+	cursors   atomic.Pointer[cipher.AEAD] // seals them; nil until the first
 	router    *mux.Router
 	endpoints map[string]endpoint
 }
@@ -76,7 +78,7 @@ func (d *Door) Handler() http.Handler {
 	d.router, d.endpoints = d.routes()
 	return &web.Door{
 		Handler: http.HandlerFunc(d.serve), Error: d.writeError, Log: d.Log, Proxies: d.Proxies,
-		Slashed: []string{Base + "/Users/", Base + "/Groups/"},
+		Slashed: []string{Base + "/", Base + "/Users/", Base + "/Groups/"},
 	}
 }
 
@@ -98,10 +100,12 @@ func (d *Door) routes() (*mux.Router, map[string]endpoint) {
 			http.MethodGet: d.getGroup, http.MethodPut: d.replaceGroup, http.MethodPatch: d.patchGroup, http.MethodDelete: d.deleteGroup,
 		},
 	}
-	endpoints["/Users/.search"] = endpoint{http.MethodPost: d.search(func(r *request) *schema.Resource { return r.user }, d.listUsers)}
-	endpoints["/Groups/.search"] = endpoint{http.MethodPost: d.search(func(r *request) *schema.Resource { return r.group }, d.listGroups)}
+	endpoints["/Users/.search"] = endpoint{http.MethodPost: d.search(d.listUsers)}
+	endpoints["/Groups/.search"] = endpoint{http.MethodPost: d.search(d.listGroups)}
+	endpoints["/.search"] = endpoint{http.MethodPost: d.search(d.listAll)}
+	endpoints[""] = endpoint{http.MethodGet: d.listAll}
 	// A filter behind a slash is served, for clients that put one there.
-	endpoints["/Users/"], endpoints["/Groups/"] = endpoints["/Users"], endpoints["/Groups"]
+	endpoints["/"], endpoints["/Users/"], endpoints["/Groups/"] = endpoints[""], endpoints["/Users"], endpoints["/Groups"]
 	endpoints["/Bulk"] = endpoint{http.MethodPost: d.bulk}
 	endpoints["/Me"] = endpoint{
 		http.MethodGet: d.me, http.MethodPost: d.me, http.MethodPut: d.me, http.MethodPatch: d.me, http.MethodDelete: d.me,

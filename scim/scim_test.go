@@ -30,20 +30,23 @@ type door struct {
 }
 
 func each(t *testing.T, f func(t *testing.T, d *door)) {
-	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		quiet := slog.New(slog.DiscardHandler)
-		s := provision.New(db, quiet)
-		if _, err := s.CreateConnection(t.Context(), admin, "okta", "okta", nil); err != nil {
-			t.Fatal(err)
-		}
-		_, token, err := s.CreateToken(t.Context(), admin, "okta", 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		server := httptest.NewServer((&scim.Door{DB: db, Provision: s, Log: quiet}).Handler())
-		t.Cleanup(server.Close)
-		f(t, &door{t: t, db: db, s: s, url: server.URL + scim.Base, token: token})
-	})
+	storetest.Each(t, func(t *testing.T, db *store.DB) { f(t, newDoor(t, db)) })
+}
+
+func newDoor(t *testing.T, db *store.DB) *door {
+	t.Helper()
+	quiet := slog.New(slog.DiscardHandler)
+	s := provision.New(db, quiet)
+	if _, err := s.CreateConnection(t.Context(), admin, "okta", "okta", nil); err != nil {
+		t.Fatal(err)
+	}
+	_, token, err := s.CreateToken(t.Context(), admin, "okta", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer((&scim.Door{DB: db, Provision: s, Log: quiet}).Handler())
+	t.Cleanup(server.Close)
+	return &door{t: t, db: db, s: s, url: server.URL + scim.Base, token: token}
 }
 
 // do sends a request and returns status and body; the body of an empty answer is nil.

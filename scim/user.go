@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"maps"
 	"net/http"
-	"strconv"
 
 	"github.com/go-json-experiment/json"
 
@@ -346,47 +345,7 @@ func appendReference(b []byte, value, ref, kind, display string) []byte {
 	return append(appendString(b, display), '}')
 }
 
-func (d *Door) listUsers(r *request) (*answer, error) {
-	q, err := r.query(r.user)
-	if err != nil {
-		return nil, err
-	}
-	var (
-		page  []directory.Identity
-		total int64
-		has   derived
-	)
-	err = d.read(r, q, func(tx *store.Tx) (err error) {
-		if page, total, err = tx.Identities(q); err != nil {
-			return err
-		}
-		has, err = derive(tx, r, page...)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	b := appendListHead(nil, total, r.startIndex, len(page))
-	for n := range page {
-		if n > 0 {
-			b = append(b, ',')
-		}
-		if b, err = d.appendUser(b, r, &page[n], has); err != nil {
-			return nil, err
-		}
-	}
-	return &answer{status: http.StatusOK, body: append(b, "]}"...)}, nil
-}
-
-// appendListHead begins a ListResponse, up to the bracket of its resources.
+// listUsers answers a GET.
 //
 // RFC 7644, section 3.4.2.
-func appendListHead(b []byte, total int64, startIndex, n int) []byte {
-	b = append(b, `{"schemas":["urn:ietf:params:scim:api:messages:2.0:ListResponse"],"totalResults":`...)
-	b = strconv.AppendInt(b, total, 10)
-	b = append(b, `,"startIndex":`...)
-	b = strconv.AppendInt(b, int64(startIndex), 10)
-	b = append(b, `,"itemsPerPage":`...)
-	b = strconv.AppendInt(b, int64(n), 10)
-	return append(b, `,"Resources":[`...)
-}
+func (d *Door) listUsers(r *request) (*answer, error) { return d.list(r, r.user) }

@@ -44,6 +44,7 @@ type dialect struct {
 	script     func(ctx context.Context, conn runner, text string) error // runs several statements
 
 	jsonPath   func(path []string) string           // the parameter that stands for a path
+	jsonFirst  func(path, rest []string) string     // the same, by the first element of the list at path
 	jsonText   func(doc, path string) string        // the text or number at a path, null where there is none
 	jsonEach   func(doc, path, alias string) string // a table of the elements of the list there, column value
 	jsonScalar func(value string) string            // a value of jsonEach that is no object, as text or number

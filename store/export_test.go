@@ -1,6 +1,10 @@
 package store
 
-import "io/fs"
+import (
+	"io/fs"
+
+	"github.com/rollcall-id/rollcall/directory"
+)
 
 // What the tests of the engine reach for. They stand outside the package because storetest imports it.
 
@@ -67,4 +71,34 @@ var PostgresTrouble = func(err error) string { return meaning(diagnosePostgres(e
 
 func meaning(f *failure) string {
 	return [...]string{"mistake", "lost race", "value taken", "disk full", "disk broken", "out of reach"}[f.trouble]
+}
+
+// Plan is how the database would read the page of q, of identities or of groups.
+func (tx *Tx) Plan(q directory.Query, groups bool) (plan string, err error) {
+	t, explain := identityTable, "explain query plan "
+	if groups {
+		t = groupTable
+	}
+	s, err := tx.selection(q, t)
+	if err != nil {
+		return "", err
+	}
+	if tx.d.name == "postgres" {
+		explain = "explain "
+		if _, err := tx.exec("set local enable_seqscan = off"); err != nil { // it would read a small table whole
+			return "", err
+		}
+	}
+	err = tx.each(explain+"select "+t.row+".row_id, "+t.row+".version from "+s.where+s.page, s.args, func(scan func(...any) error) error {
+		var line string
+		var n [3]int64
+		to := []any{&line}
+		if tx.d.name == "sqlite" {
+			to = []any{&n[0], &n[1], &n[2], &line}
+		}
+		err := scan(to...)
+		plan += line + "\n"
+		return err
+	})
+	return plan, err
 }

@@ -34,6 +34,9 @@ func postgresDialect() *dialect {
 		jsonPath: func(path []string) string {
 			return `{"` + strings.Join(path, `","`) + `"}`
 		},
+		jsonFirst: func(path, rest []string) string {
+			return `{"` + strings.Join(append(append(path[:len(path):len(path)], "0"), rest...), `","`) + `"}`
+		},
 		jsonText: func(doc, path string) string { return "(" + doc + " #>> cast(" + path + " as text[]))" },
 		jsonEach: func(doc, path, alias string) string {
 			at := doc + " #> cast(" + path + " as text[])"

@@ -25,6 +25,13 @@ func sqliteDialect() *dialect {
 		jsonPath: func(path []string) string {
 			return `$."` + strings.Join(path, `"."`) + `"`
 		},
+		jsonFirst: func(path, rest []string) string {
+			at := `$."` + strings.Join(path, `"."`) + `"[0]`
+			if len(rest) > 0 {
+				at += `."` + strings.Join(rest, `"."`) + `"`
+			}
+			return at
+		},
 		jsonText:   func(doc, path string) string { return "json_extract(" + doc + ", " + path + ")" },
 		jsonEach:   func(doc, path, alias string) string { return "json_each(" + doc + ", " + path + ") " + alias },
 		jsonScalar: func(value string) string { return value },

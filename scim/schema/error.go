@@ -14,6 +14,11 @@ const (
 	InvalidValue  ScimType = "invalidValue"
 	Mutability    ScimType = "mutability"
 	NoTarget      ScimType = "noTarget"
+
+	// RFC 9865, section 2.1.
+	InvalidCursor ScimType = "invalidCursor"
+	ExpiredCursor ScimType = "expiredCursor"
+	InvalidCount  ScimType = "invalidCount"
 )
 
 // Error is a request that is wrong and will stay wrong: status 400. Detail names the attribute and never repeats its value.
