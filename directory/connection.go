@@ -34,6 +34,8 @@ const (
 	UsernameTemplate = "username_template"
 	// BareToken (true, false) accepts a token that comes without the word Bearer.
 	BareToken = "bare_token"
+	// SilentAfter (24h, off) says how long nothing may be heard of the connection before that is an alarm.
+	SilentAfter = "silent_after"
 )
 
 var settings = map[string]struct {
@@ -49,6 +51,7 @@ var settings = map[string]struct {
 	JWTAudience:         {"", checkText, "up to 200 characters without spaces"},
 	JWTKeysURL:          {"", checkURL, wantURL},
 	JWTSubjects:         {"", checkSubjects, "up to 20 client ids, a comma between them"},
+	SilentAfter:         {"24h", func(s string) bool { _, ok := silentAfter(s); return ok }, "off, or a time from 5m to 365d such as 12h or 3d"},
 }
 
 const wantURL = "an https URL, or http with an address of the inside such as 10.0.0.5"

@@ -16,23 +16,23 @@ func TestConnection_tells_each_setting_and_where_it_comes_from(t *testing.T) {
 	}{
 		"without preset": {
 			directory.Connection{},
-			[]directory.Setting{{"bare_token", "false", "default"}, {"external_id_immutable", "false", "default"}, {"restore_memberships", "30d", "default"}, {"username_template", "{user_name_local}", "default"}},
+			[]directory.Setting{{"bare_token", "false", "default"}, {"external_id_immutable", "false", "default"}, {"restore_memberships", "30d", "default"}, {"silent_after", "24h", "default"}, {"username_template", "{user_name_local}", "default"}},
 		},
 		"of Okta": {
 			directory.Connection{Preset: "okta"},
-			[]directory.Setting{{"bare_token", "true", "preset"}, {"external_id_immutable", "true", "preset"}, {"restore_memberships", "30d", "preset"}, {"username_template", "{user_name_local}", "default"}},
+			[]directory.Setting{{"bare_token", "true", "preset"}, {"external_id_immutable", "true", "preset"}, {"restore_memberships", "30d", "preset"}, {"silent_after", "24h", "default"}, {"username_template", "{user_name_local}", "default"}},
 		},
 		"of Entra": {
 			directory.Connection{Preset: "entra"},
-			[]directory.Setting{{"bare_token", "false", "default"}, {"external_id_immutable", "false", "default"}, {"restore_memberships", "always", "preset"}, {"username_template", "{user_name_local}", "default"}},
+			[]directory.Setting{{"bare_token", "false", "default"}, {"external_id_immutable", "false", "default"}, {"restore_memberships", "always", "preset"}, {"silent_after", "24h", "default"}, {"username_template", "{user_name_local}", "default"}},
 		},
 		"of Entra with object ids": {
 			directory.Connection{Preset: "entra-objectid"},
-			[]directory.Setting{{"bare_token", "false", "default"}, {"external_id_immutable", "true", "preset"}, {"restore_memberships", "always", "preset"}, {"username_template", "{user_name_local}", "default"}},
+			[]directory.Setting{{"bare_token", "false", "default"}, {"external_id_immutable", "true", "preset"}, {"restore_memberships", "always", "preset"}, {"silent_after", "24h", "default"}, {"username_template", "{user_name_local}", "default"}},
 		},
 		"that an administrator wrote": {
 			directory.Connection{Preset: "okta", Set: map[string]string{"restore_memberships": "never"}},
-			[]directory.Setting{{"bare_token", "true", "preset"}, {"external_id_immutable", "true", "preset"}, {"restore_memberships", "never", "set"}, {"username_template", "{user_name_local}", "default"}},
+			[]directory.Setting{{"bare_token", "true", "preset"}, {"external_id_immutable", "true", "preset"}, {"restore_memberships", "never", "set"}, {"silent_after", "24h", "default"}, {"username_template", "{user_name_local}", "default"}},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -57,7 +57,7 @@ func TestConnection_that_is_none_is_refused(t *testing.T) {
 	}{
 		"a name in capitals": {directory.Connection{Name: "Okta"}, `name: "Okta" is not a connection name: use 1 to 64 characters of a-z, 0-9, - and _`},
 		"no such preset":     {directory.Connection{Name: "a", Preset: "acme"}, `preset: there is no preset "acme": use one of entra, entra-objectid, jumpcloud, keycloak, okta, onelogin, ping, rippling`},
-		"no such setting":    {directory.Connection{Name: "a", Set: map[string]string{"x": "1"}}, `x: there is no such setting: use one of bare_token, external_id_immutable, jwt_audience, jwt_issuer, jwt_jwks_url, jwt_subjects, restore_memberships, username_template`},
+		"no such setting":    {directory.Connection{Name: "a", Set: map[string]string{"x": "1"}}, `x: there is no such setting: use one of bare_token, external_id_immutable, jwt_audience, jwt_issuer, jwt_jwks_url, jwt_subjects, restore_memberships, silent_after, username_template`},
 		"neither true nor false": {
 			directory.Connection{Name: "a", Set: map[string]string{"bare_token": "yes"}}, `bare_token: "yes" is not possible: use true or false`,
 		},
@@ -66,6 +66,9 @@ func TestConnection_that_is_none_is_refused(t *testing.T) {
 		},
 		"no days at all": {
 			directory.Connection{Name: "a", Set: map[string]string{"restore_memberships": "0d"}}, `restore_memberships: "0d" is not possible: use always, never or a number of days such as 30d`,
+		},
+		"a silence of a minute": {
+			directory.Connection{Name: "a", Set: map[string]string{"silent_after": "1m"}}, `silent_after: "1m" is not possible: use off, or a time from 5m to 365d such as 12h or 3d`,
 		},
 		"a template with an unknown name": {
 			directory.Connection{Name: "a", Set: map[string]string{"username_template": "{name}"}},

@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 
 	"github.com/rollcall-id/rollcall/directory"
 	"github.com/rollcall-id/rollcall/store"
@@ -22,12 +23,13 @@ type Service struct {
 	DB  *store.DB
 	Log *slog.Logger // of the worker
 
-	wake chan struct{} // see New
+	wake  chan struct{} // see New
+	heard heard
 }
 
 // New returns a Service that fills in what a literal cannot.
 func New(db *store.DB, log *slog.Logger) *Service {
-	return &Service{DB: db, Log: log, wake: make(chan struct{}, 1)}
+	return &Service{DB: db, Log: log, wake: make(chan struct{}, 1), heard: heard{last: map[directory.Row]*atomic.Int64{}}}
 }
 
 // change is one transaction of one actor.

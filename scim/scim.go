@@ -14,6 +14,7 @@ import (
 	"maps"
 	"net/http"
 	"net/netip"
+	"runtime"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -38,10 +39,16 @@ const (
 )
 
 const (
-	requestRate  = 500 // requests a second for each token
-	requestBurst = 1000
+	// RequestRate and RequestBurst are what a token may do unless the configuration says otherwise.
+	RequestRate  = 500 // requests a second
+	RequestBurst = 1000
+
 	failureRate  = 10.0 / 60 // failed credentials a second for each address
 	failureBurst = 10
+
+	gateAtOnce = 64 // requests that run at once, for each core
+	gateLeast  = 128
+	gateQueue  = 1000 // requests of one connection that wait
 )
 
 // Door serves SCIM.
@@ -52,12 +59,16 @@ type Door struct {
 	// BaseURL is what clients call us, such as https://chat.example.com, without a path. Empty: what the request says.
 	BaseURL string
 	Proxies web.Proxies
+	Metrics *web.Metrics // nil: nothing is counted
+	// Rate and Burst are how many requests a token may send a second, and at once. Zero: RequestRate and RequestBurst.
+	Rate, Burst int
 	// Login knows the credentials; nil for one on DB that reaches the Internet and no network of the inside.
 	Login *login.Service
 
 	types     *resourceTypes
 	requests  *web.Limiter[directory.TokenID]
 	failures  *web.Limiter[netip.Addr]
+	gate      *web.Gate[directory.Row] // of connections
 	large     chan struct{}
 	bulks     chan struct{}
 	cursors   atomic.Pointer[cipher.AEAD] // seals them; nil until the first
@@ -71,13 +82,14 @@ func (d *Door) Handler() http.Handler {
 		d.Login = &login.Service{DB: d.DB, Outbound: netguard.New(nil, nil), Log: d.Log, Resource: Base}
 	}
 	d.types = newResourceTypes()
-	d.requests = web.NewLimiter[directory.TokenID](requestRate, requestBurst, time.Now)
+	d.requests = web.NewLimiter[directory.TokenID](float64(cmp.Or(d.Rate, RequestRate)), cmp.Or(d.Burst, RequestBurst), time.Now)
 	d.failures = web.NewLimiter[netip.Addr](failureRate, failureBurst, time.Now)
+	d.gate = web.NewGate[directory.Row](max(gateLeast, gateAtOnce*runtime.GOMAXPROCS(0)), gateQueue)
 	d.large = make(chan struct{}, largeGroups)
 	d.bulks = make(chan struct{}, bulkOperations)
 	d.router, d.endpoints = d.routes()
 	return &web.Door{
-		Handler: http.HandlerFunc(d.serve), Error: d.writeError, Log: d.Log, Proxies: d.Proxies,
+		Handler: http.HandlerFunc(d.serve), Error: d.writeError, Log: d.Log, Metrics: d.Metrics, Proxies: d.Proxies,
 		Slashed: []string{Base + "/", Base + "/Users/", Base + "/Groups/"},
 	}
 }
@@ -127,10 +139,14 @@ func (d *Door) routes() (*mux.Router, map[string]endpoint) {
 // serve answers one request. Who has no valid token learns nothing, not even which paths there are.
 func (d *Door) serve(w http.ResponseWriter, r *http.Request) {
 	actor, err := d.admit(r)
+	if err == nil {
+		err = d.gate.Enter(r.Context(), actor.Connection, shuts(r))
+	}
 	if err != nil {
 		d.writeError(w, r, err)
 		return
 	}
+	defer d.gate.Leave(actor.Connection)
 	req := &request{Request: r, w: w, actor: actor, base: d.base(r), group: d.types.group}
 	h, err := d.find(req)
 	if err == nil {
@@ -148,7 +164,20 @@ func (d *Door) serve(w http.ResponseWriter, r *http.Request) {
 		d.writeError(w, r, err)
 		return
 	}
+	d.Provision.Heard(actor.Connection, d.DB.Now())
 	d.write(req, a)
+}
+
+// Waiting is how many requests wait for their connection's turn.
+func (d *Door) Waiting() int { return d.gate.Waiting() }
+
+// shuts reports whether r may deactivate somebody. That is never refused because too much else is asked; it waits its turn.
+func shuts(r *http.Request) bool {
+	switch r.Method {
+	case http.MethodPatch, http.MethodPut, http.MethodDelete:
+		return true
+	}
+	return r.URL.Path == Base+"/Bulk"
 }
 
 func (d *Door) admit(r *http.Request) (directory.Actor, error) {
@@ -158,7 +187,10 @@ func (d *Door) admit(r *http.Request) (directory.Actor, error) {
 	record.Connection, record.TokenID = actor.ConnName, string(actor.Token)
 	actor.Request = record.RequestID
 	if err == nil {
-		return actor, d.requests.Take(actor.Token)
+		if limited := d.requests.Take(actor.Token); limited != nil && !shuts(r) {
+			return actor, limited
+		}
+		return actor, nil
 	}
 	if e, ok := errors.AsType[*login.Refused](err); ok {
 		record.Reason, record.Connection, record.TokenID = e.Reason, e.Connection, string(e.Token)
@@ -176,7 +208,8 @@ func (d *Door) find(r *request) (handler, error) {
 		return nil, &web.Error{Status: http.StatusNotFound, Msg: "there is no such endpoint under " + Base}
 	}
 	r.id = match.Vars["id"]
-	web.RecordOf(r.Context()).Path = Base + logged(match.Route.GetName(), r.id)
+	record := web.RecordOf(r.Context())
+	record.Route, record.Path = Base+match.Route.GetName(), Base+logged(match.Route.GetName(), r.id)
 	e := d.endpoints[match.Route.GetName()]
 	if h := e[r.Method]; h != nil {
 		return h, nil

@@ -38,14 +38,6 @@ func (db *DB) Pragma(pragma string) error {
 	return err
 }
 
-// Waiting is how many Updates stand in the queue of SQLite.
-func (db *DB) Waiting() int {
-	w := db.engine.(*sqlite).writer
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return len(w.queue)
-}
-
 // Log is the size of the log of SQLite in pages, and how many of them are in the file.
 func (db *DB) Log() (pages, copied int64, err error) {
 	w := db.engine.(*sqlite).writer

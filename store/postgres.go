@@ -29,9 +29,11 @@ type postgres struct {
 	pool      *sql.DB
 	searchers chan struct{}
 	commits   atomic.Uint64
+	queue     atomic.Int64 // transactions that wait for a connection
+	committed func(updates int, took time.Duration)
 }
 
-func openPostgres(ctx context.Context, url string, now clock) (*postgres, error) {
+func openPostgres(ctx context.Context, url string, now clock, committed func(int, time.Duration)) (*postgres, error) {
 	config, err := pgx.ParseConfig(url)
 	if err != nil {
 		return nil, directory.Errorf(directory.Invalid, "database", "the address of the database is not valid") // err quotes it
@@ -50,7 +52,9 @@ func openPostgres(ctx context.Context, url string, now clock) (*postgres, error)
 			config.RuntimeParams[name] = value
 		}
 	}
-	p := &postgres{d: postgresDialect(), clock: now, pool: stdlib.OpenDB(*config), searchers: make(chan struct{}, searchers)}
+	p := &postgres{
+		d: postgresDialect(), clock: now, pool: stdlib.OpenDB(*config), searchers: make(chan struct{}, searchers), committed: committed,
+	}
 	size := min(max(16, 4*runtime.GOMAXPROCS(0)), 48)
 	p.pool.SetMaxOpenConns(size)
 	p.pool.SetMaxIdleConns(size)
@@ -142,7 +146,9 @@ func (p *postgres) read(wait, run context.Context, fn func(*Tx) error) error {
 
 // transaction runs fn once. wait counts until there is a connection, run from then on.
 func (p *postgres) transaction(wait, run context.Context, level sql.IsolationLevel, fn func(*Tx) error) error {
+	p.queue.Add(1)
 	conn, err := p.conn(wait)
+	p.queue.Add(-1)
 	if err != nil {
 		return err
 	}
@@ -165,9 +171,11 @@ func (p *postgres) transaction(wait, run context.Context, level sql.IsolationLev
 		return err
 	}
 	done = true
+	begin := time.Now()
 	err = p.commit(conn, raw)
 	if err == nil && level == sql.LevelReadCommitted {
 		p.commits.Add(1)
+		p.committed(1, time.Since(begin))
 	}
 	return err
 }
@@ -234,6 +242,7 @@ func (p *postgres) batches() (commits, updates uint64) {
 }
 
 func (p *postgres) remembered() *credentials { return nil }
+func (p *postgres) waiting() int             { return int(p.queue.Load()) }
 
 // check asks for what PostgreSQL itself knows to be unsound.
 func (p *postgres) check(ctx context.Context) (found []string, err error) {

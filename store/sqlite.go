@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"time"
 )
 
 // sqliteFile is the name of the database in the data folder.
@@ -33,7 +34,7 @@ type sqlite struct {
 	closed   chan struct{}
 }
 
-func openSQLite(folder string, now clock, fault *fault) (_ *sqlite, err error) {
+func openSQLite(folder string, now clock, fault *fault, committed func(int, time.Duration)) (_ *sqlite, err error) {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return nil, err
 	}
@@ -61,7 +62,7 @@ func openSQLite(folder string, now clock, fault *fault) (_ *sqlite, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s.writer = newWriter(c, s.d, now, fault)
+	s.writer = newWriter(c, s.d, now, fault, committed)
 	share := fmt.Sprint(-readersCache / (cap(s.readers) + searchers))
 	for n := range cap(s.readers) + searchers {
 		if c, err = s.connect(setting{"cache_size", share}, setting{"query_only", "1"}); err != nil {
@@ -190,6 +191,12 @@ func (s *sqlite) batches() (commits, updates uint64) {
 }
 
 func (s *sqlite) remembered() *credentials { return &s.writer.credentials }
+
+func (s *sqlite) waiting() int {
+	s.writer.mu.Lock()
+	defer s.writer.mu.Unlock()
+	return len(s.writer.queue)
+}
 
 // check runs on a connection of its own, for as long as it takes.
 func (s *sqlite) check(ctx context.Context) (found []string, err error) {

@@ -34,6 +34,8 @@ type Config struct {
 	URL  string           // postgres://…; empty: SQLite in Data
 	Now  func() time.Time // nil: time.Now
 	Log  *slog.Logger     // nil: nothing is logged
+	// Committed, unless nil, is told after each commit how many Updates it carried and how long it took. It returns at once.
+	Committed func(updates int, took time.Duration)
 }
 
 // DB is one open database. Its methods may be called from any goroutine.
@@ -57,6 +59,7 @@ type engine interface {
 	check(ctx context.Context) ([]string, error)
 	batches() (commits, updates uint64)
 	remembered() *credentials // nil where other processes change them too
+	waiting() int
 	close() error
 }
 
@@ -74,6 +77,10 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
+	committed := c.Committed
+	if committed == nil {
+		committed = func(int, time.Duration) {}
+	}
 	db := &DB{
 		clock: func() int64 { return now().UnixMilli() },
 		steps: migrations,
@@ -81,9 +88,9 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 	}
 	var err error
 	if c.URL != "" {
-		db.engine, err = openPostgres(ctx, c.URL, db.clock)
+		db.engine, err = openPostgres(ctx, c.URL, db.clock, committed)
 	} else {
-		db.engine, err = openSQLite(c.Data, db.clock, db.fault)
+		db.engine, err = openSQLite(c.Data, db.clock, db.fault, committed)
 	}
 	if err != nil {
 		return nil, err
@@ -169,6 +176,9 @@ func (db *DB) Done() <-chan struct{} { return db.fault.done }
 
 // Batches counts the commits so far and the Updates that they carried.
 func (db *DB) Batches() (commits, updates uint64) { return db.engine.batches() }
+
+// Waiting is how many Updates wait for their turn now; on PostgreSQL, how many transactions wait for a connection to it.
+func (db *DB) Waiting() int { return db.engine.waiting() }
 
 // Check looks for damage and returns what it found, one sentence each.
 func (db *DB) Check(ctx context.Context) ([]string, error) {

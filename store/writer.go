@@ -41,6 +41,7 @@ type writer struct {
 	credentials credentials
 
 	commits, updates atomic.Uint64
+	committed        func(updates int, took time.Duration)
 }
 
 // turn is one Update that waits, first to run and then for the commit.
@@ -56,8 +57,8 @@ type outcome struct {
 	err   error
 }
 
-func newWriter(c *sqliteConn, d *dialect, now clock, fault *fault) *writer {
-	return &writer{c: c, d: d, clock: now, fault: fault}
+func newWriter(c *sqliteConn, d *dialect, now clock, fault *fault, committed func(int, time.Duration)) *writer {
+	return &writer{c: c, d: d, clock: now, fault: fault, committed: committed}
 }
 
 // update runs fn until it is committed or has itself to blame. Whoever lost a shared transaction runs again alone, so that
@@ -203,6 +204,7 @@ func (w *writer) commit() {
 		w.lose(outcome{err: err})
 		return
 	}
+	begin := time.Now()
 	if err := w.c.command("commit"); err != nil {
 		f := w.d.diagnose(err)
 		w.fault.note(f)
@@ -219,6 +221,7 @@ func (w *writer) commit() {
 	if len(w.batch) > 0 {
 		w.commits.Add(1)
 		w.updates.Add(uint64(len(w.batch)))
+		w.committed(len(w.batch), time.Since(begin))
 	}
 	w.answer(outcome{})
 	w.checkpoint()

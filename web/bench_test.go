@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/rollcall-id/rollcall/web"
 )
 
@@ -30,10 +32,14 @@ func BenchmarkDoor(b *testing.B) {
 		_, _ = w.Write(body)
 	})
 	for name, log := range map[string]*slog.Logger{
-		"silent": slog.New(slog.DiscardHandler), "logged": slog.New(slog.NewTextHandler(io.Discard, nil)),
+		"silent": slog.New(slog.DiscardHandler), "logged": slog.New(slog.NewTextHandler(io.Discard, nil)), "counted": slog.New(slog.DiscardHandler),
 	} {
 		b.Run(name, func(b *testing.B) {
-			door := &web.Door{Handler: h, Error: writeError, Log: log, Slashed: []string{"/scim/v2/Users/", "/scim/v2/Groups/"}}
+			var metrics *web.Metrics
+			if name == "counted" {
+				metrics = web.NewMetrics(prometheus.NewRegistry())
+			}
+			door := &web.Door{Handler: h, Error: writeError, Log: log, Metrics: metrics, Slashed: []string{"/scim/v2/Users/", "/scim/v2/Groups/"}}
 			r := httptest.NewRequest("GET", "/scim/v2/Users/01k0000000000000000000000?attributes=userName", nil)
 			w := &sink{http.Header{}}
 			b.ReportAllocs()

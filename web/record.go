@@ -11,7 +11,7 @@ import (
 
 const requestIDHeader = "X-Request-Id"
 
-// Record is what the access log says of one request. A Door makes it; the handler adds what only it knows, and only on the
+// Record is what the access log and the metrics say of one request. A Door makes it; the handler adds what only it knows, and only on the
 // goroutine that it was called on. Nothing in it may be a secret or a personal datum.
 type Record struct {
 	RequestID string     // made here, or by a trusted proxy; also in the answer's X-Request-Id
@@ -19,9 +19,10 @@ type Record struct {
 
 	// Path is logged: as sent, escaped and without the query. A door whose paths hold names puts the route's pattern here.
 	Path       string
+	Route      string // the pattern of the route, such as /scim/v2/Users/{id}; empty while none was found
 	Connection string // name of the connection, once it is known
 	TokenID    string // directory.TokenID of the credential, once it is known
-	Reason     string // why a request was refused, where the answer does not say
+	Reason     string // why a request was refused, where the answer does not say: a fixed text, then a comma or colon before particulars
 	Cause      error  // of an internal error: it makes the line an error and is logged, and nothing else shows it
 }
 

@@ -1,5 +1,5 @@
-// Package web is what every HTTP door needs: request ids, limits, path rules, recovery and the access log, and the server
-// that the doors hang in. It leaves to the doors (scim, saml, api4, console) who may come in, what a request means and how an
+// Package web is what every HTTP door needs: request ids, limits, path rules, recovery, the access log and the metrics of
+// requests, and the server that the doors hang in. It leaves to the doors (scim, saml, api4, console) who may come in, what a request means and how an
 // error is written: each door has its own form of error and gives it here as an ErrorFunc. The doors and cmd call it.
 //
 // A door is a handler inside a Door. What is asked for often and by name stands in one Record per request.
@@ -33,13 +33,14 @@ type ErrorFunc func(w http.ResponseWriter, r *http.Request, err error)
 // Door stands around the handler of one door. Before the handler runs it gives the request an id, finds the client's
 // address, and refuses, through Error, a URL longer than MaxURL (414), a path that CheckPath refuses (404) and a body with a
 // Content-Encoding (415). While the handler runs, reading a body that stalls (408) or ends early (400) returns an *Error.
-// After it, one line goes to Log; a panic becomes an internal error, and http.ErrAbortHandler passes.
+// After it, one line goes to Log and the request is counted; a panic becomes an internal error, and http.ErrAbortHandler passes.
 //
 // The ResponseWriter that the handler gets is to be used with http.ResponseController.
 type Door struct {
 	Handler http.Handler
 	Error   ErrorFunc
 	Log     *slog.Logger
+	Metrics *Metrics // nil: nothing is counted
 	Proxies Proxies  // whose X-Forwarded-For and X-Request-Id are believed; nil for nobody's
 	Slashed []string // the paths that are served although they end in a slash
 }
@@ -54,8 +55,10 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.body = pace(w, r.Body, s.start)
 		r.Body = &s.body
 	}
+	d.Metrics.begin()
 	defer d.finish(s, r)
 	if err := d.check(&s.answer, r); err != nil {
+		s.record.Path, s.record.Reason = "/…", err.Error() // of what is no path of ours, nobody knows what it holds
 		d.Error(&s.answer, r, err)
 		return
 	}
@@ -95,13 +98,15 @@ func (d *Door) finish(s *scope, r *http.Request) {
 		}
 		s.record.Cause = err
 	}
-	d.log(s, r, stack)
+	took := time.Since(s.start)
+	d.Metrics.end(r.Method, s.answer.status, &s.record, took)
+	d.log(s, r, took, stack)
 	if abort {
 		panic(http.ErrAbortHandler) // what was sent is not whole: cut the connection, so that nobody takes it for whole
 	}
 }
 
-func (d *Door) log(s *scope, r *http.Request, stack []byte) {
+func (d *Door) log(s *scope, r *http.Request, took time.Duration, stack []byte) {
 	level := slog.LevelInfo
 	if s.record.Cause != nil {
 		level = slog.LevelError
@@ -109,17 +114,20 @@ func (d *Door) log(s *scope, r *http.Request, stack []byte) {
 	if !d.Log.Enabled(s, level) {
 		return
 	}
-	attrs := append(make([]slog.Attr, 0, 12),
+	attrs := append(make([]slog.Attr, 0, 13),
 		slog.String("request_id", s.record.RequestID),
 		slog.String("method", clip(r.Method, 32)),
 		slog.String("path", clip(s.record.Path, 512)),
 		slog.Int("status", s.answer.status),
 		slog.Int64("bytes", s.answer.bytes),
-		slog.Float64("duration_ms", float64(time.Since(s.start).Microseconds())/1000),
+		slog.Float64("duration_ms", float64(took.Microseconds())/1000),
 		slog.String("remote", s.record.Client.String()),
 		slog.String("connection", s.record.Connection),
 		slog.String("token_id", s.record.TokenID),
 	)
+	if s.record.Route != "" {
+		attrs = append(attrs, slog.String("route", s.record.Route))
+	}
 	if s.record.Reason != "" {
 		attrs = append(attrs, slog.String("reason", s.record.Reason))
 	}

@@ -138,10 +138,10 @@ func TestDoor_access_log(t *testing.T) {
 
 func TestDoor_access_log_of_hostile_input(t *testing.T) {
 	for name, tt := range map[string]struct{ request, key, want string }{
-		"the path is cut":           {get("/"+strings.Repeat("a", 9999), ""), "path", "/" + strings.Repeat("a", 511) + "…"},
-		"the method is cut":         {strings.Replace(get("/", ""), "GET", strings.Repeat("A", 99), 1), "method", strings.Repeat("A", 32) + "…"},
-		"control characters escape": {get("/a%0D%0Ab%1B", ""), "path", "/a%0D%0Ab%1B"},
-		"no query in the path":      {get("/a?b=ann@x.test", ""), "path", "/a"},
+		"the path is cut":         {get("/"+strings.Repeat("a", 9999), ""), "path", "/" + strings.Repeat("a", 511) + "…"},
+		"the method is cut":       {strings.Replace(get("/", ""), "GET", strings.Repeat("A", 99), 1), "method", strings.Repeat("A", 32) + "…"},
+		"no path that is refused": {get("/scim/v2/Users/jo@x.test/%0D%0A", ""), "path", "/…"},
+		"no query in the path":    {get("/a?b=ann@x.test", ""), "path", "/a"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			addr, log := open(t, ok)

@@ -43,6 +43,7 @@ func (a *app) connectionList() *cobra.Command {
 		Name    string                 `json:"name"`
 		Preset  string                 `json:"preset"`
 		Enabled bool                   `json:"enabled"`
+		contactShown
 	}
 	return a.jsonFlag(&cobra.Command{
 		Use:     "list",
@@ -51,31 +52,54 @@ func (a *app) connectionList() *cobra.Command {
 		RunE: a.do(func(c *call) error {
 			rows := all(c, func(tx *store.Tx) (rows []row, err error) {
 				conns, err := tx.Connections()
+				if err != nil {
+					return nil, err
+				}
+				contacts, err := tx.Contacts()
 				for _, conn := range conns {
-					rows = append(rows, row{conn.ID, conn.Name, conn.Preset, conn.Enabled})
+					rows = append(rows, row{conn.ID, conn.Name, conn.Preset, conn.Enabled, c.contact(&conn, contacts[conn.Row])})
 				}
 				return rows, err
 			})
-			return list(c, "NAME|PRESET|ENABLED|ID", rows, func(r row) []string {
-				return []string{r.Name, r.Preset, yes(r.Enabled), string(r.ID)}
+			return list(c, "NAME|PRESET|ENABLED|ID|LAST CONTACT|SILENT", rows, func(r row) []string {
+				return []string{r.Name, r.Preset, yes(r.Enabled), string(r.ID), r.when(), yes(r.Silent)}
 			})
 		}),
 	})
 }
 
+// contactShown is what the commands tell of a connection's last contact.
+type contactShown struct {
+	LastContact *string `json:"last_contact"` // null before the first
+	Silent      bool    `json:"silent"`
+}
+
+func (c *call) contact(conn *directory.Connection, kept directory.Contact) contactShown {
+	last := c.service.LastHeard(conn.Row, kept.Last)
+	return contactShown{moment(last), conn.Alarms(last, c.db.Now())}
+}
+
+func (s contactShown) when() string {
+	if s.LastContact == nil {
+		return "never"
+	}
+	return *s.LastContact
+}
+
 // connectionShown is what `connection show --json` tells.
 type connectionShown struct {
-	ID       directory.ConnectionID `json:"id"`
-	Name     string                 `json:"name"`
-	Preset   string                 `json:"preset"`
-	Enabled  bool                   `json:"enabled"`
-	Settings []directory.Setting    `json:"settings"`
+	ID      directory.ConnectionID `json:"id"`
+	Name    string                 `json:"name"`
+	Preset  string                 `json:"preset"`
+	Enabled bool                   `json:"enabled"`
+	contactShown
+	Settings []directory.Setting `json:"settings"`
 }
 
 func (a *app) connectionShow() *cobra.Command {
 	return a.jsonFlag(&cobra.Command{
 		Use:     "show NAME",
-		Short:   "Show a connection: each setting, and where it comes from",
+		Short:   "Show a connection: when it was last heard of, each setting, and where that comes from",
 		Example: "  rollcall connection show okta",
 		RunE: a.do(func(c *call) error {
 			var conn directory.Connection
@@ -91,11 +115,22 @@ func (a *app) connectionShow() *cobra.Command {
 }
 
 func (c *call) showConnection(conn *directory.Connection) error {
-	shown := connectionShown{conn.ID, conn.Name, conn.Preset, conn.Enabled, conn.Settings()}
+	var contacts map[directory.Row]directory.Contact
+	if err := c.db.View(c.ctx, func(tx *store.Tx) (err error) { contacts, err = tx.Contacts(); return err }); err != nil {
+		return err
+	}
+	shown := connectionShown{conn.ID, conn.Name, conn.Preset, conn.Enabled, c.contact(conn, contacts[conn.Row]), conn.Settings()}
 	if c.json {
 		return c.show(shown)
 	}
-	facts := [][2]string{{"name", conn.Name}, {"id", string(conn.ID)}, {"preset", conn.Preset}, {"enabled", yes(conn.Enabled)}}
+	facts := [][2]string{
+		{"name", conn.Name},
+		{"id", string(conn.ID)},
+		{"preset", conn.Preset},
+		{"enabled", yes(conn.Enabled)},
+		{"last contact", shown.when()},
+		{"silent", yes(shown.Silent)},
+	}
 	if err := c.facts(facts...); err != nil {
 		return err
 	}
@@ -118,6 +153,7 @@ func (a *app) connectionSet() *cobra.Command {
   restore_memberships    always, never or 30d: whether a person who was deactivated gets the groups back
   username_template      what the username of an account is made of, such as {first_name}.{last_name}
   bare_token             true or false: a token is accepted without the word Bearer
+  silent_after           off, or a time such as 12h or 3d: when nothing is heard of the connection for so long, that is an alarm
 
 JWTs that the identity provider, or another issuer, made are accepted when these four are set, in one command:
 
@@ -127,6 +163,7 @@ JWTs that the identity provider, or another issuer, made are accepted when these
   jwt_subjects           the client ids that may come, a comma between them: the claim sub, or azp or appid of a token without scp`,
 		Example: `  rollcall connection set okta restore_memberships=always
   rollcall connection set okta username_template={first_name}.{last_name}
+  rollcall connection set okta silent_after=12h
   rollcall connection set okta jwt_issuer=https://acme.okta.com/oauth2/default jwt_audience=api://rollcall \
     jwt_jwks_url=https://acme.okta.com/oauth2/default/v1/keys jwt_subjects=0oa1b2c3d4e5f6g7h8i9`,
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -47,6 +48,8 @@ type app struct {
 	db      *store.DB
 	service *provision.Service
 	scimURL string
+
+	committed func(updates int, took time.Duration) // of store.Config
 }
 
 // execute runs a command, says in one line what went wrong, and returns the exit status: 0, 1 for a failure, 2 for words that

@@ -61,7 +61,7 @@ func (a *app) open(ctx context.Context, log *slog.Logger, begin bool) (net.Conn,
 		return nil, err
 	}
 	for deadline := time.Now().Add(lockPatience); ; {
-		db, err := store.Open(ctx, store.Config{Data: a.data, URL: a.database, Log: log})
+		db, err := store.Open(ctx, store.Config{Data: a.data, URL: a.database, Log: log, Committed: a.committed})
 		if err == nil {
 			a.db = db
 			return nil, nil

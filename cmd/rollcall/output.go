@@ -207,6 +207,14 @@ func stamp(t time.Time) string {
 	return t.UTC().Format("2006-01-02T15:04:05.000Z07:00")
 }
 
+// moment is a time in JSON, null for no time.
+func moment(t time.Time) *string {
+	if t.IsZero() {
+		return nil
+	}
+	return new(stamp(t))
+}
+
 // thousands writes n as 12,000.
 func thousands(n int64) string {
 	s := strconv.FormatInt(n, 10)

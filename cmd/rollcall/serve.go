@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -36,6 +37,8 @@ const (
 	// gcPercent is Go's GOGC while the server runs, unless the environment says another: what lives is a few MiB, and requests
 	// make much that dies at once.
 	gcPercent = 400
+	// maxRate is more than any server answers.
+	maxRate = 1_000_000
 )
 
 type serveFlags struct {
@@ -44,11 +47,18 @@ type serveFlags struct {
 	trustedProxies  []string
 	outboundAllow   []string
 	defaultChannels []string
+	metricsListen   string
+	rateLimit       int
+	rateBurst       int
+	logFormat       choice
+	logLevel        choice
 	dev             bool
 }
 
 func (a *app) serveCommand() *cobra.Command {
-	var flags serveFlags
+	flags := serveFlags{
+		logFormat: choice{"text", []string{"text", "json"}}, logLevel: choice{"info", []string{"debug", "info", "warn", "error"}},
+	}
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the server",
@@ -62,6 +72,7 @@ the inside, where http is allowed too.`,
   rollcall serve --dev
   rollcall serve --base-url https://chat.example.com --trusted-proxies 10.0.0.0/8
   rollcall serve --outbound-allow 10.20.0.0/16
+  rollcall serve --metrics-listen 127.0.0.1:9090 --log-format json
   rollcall serve --database postgres://rollcall@db.example.com/rollcall`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if a.serving {
@@ -76,6 +87,11 @@ the inside, where http is allowed too.`,
 	f.StringSliceVar(&flags.trustedProxies, "trusted-proxies", nil, "networks whose X-Forwarded-For is believed, such as 10.0.0.0/8")
 	f.StringSliceVar(&flags.outboundAllow, "outbound-allow", nil, "networks of the inside that the server may fetch from, such as 10.0.0.0/8")
 	f.StringSliceVar(&flags.defaultChannels, "default-channels", nil, "channels that whoever joins a team joins too, where it has them")
+	f.StringVar(&flags.metricsListen, "metrics-listen", "", "address of /metrics for Prometheus, such as 127.0.0.1:9090; without, there are none")
+	f.IntVar(&flags.rateLimit, "rate-limit", scim.RequestRate, "requests that a token may send a second, on average")
+	f.IntVar(&flags.rateBurst, "rate-burst", scim.RequestBurst, "requests that a token may send at once")
+	f.Var(&flags.logFormat, "log-format", "text or json")
+	f.Var(&flags.logLevel, "log-level", "what the log tells: debug, info (every request), warn or error")
 	f.BoolVar(&flags.dev, "dev", false, "make a connection, a team and a token to try the server with, and print how")
 	return cmd
 }
@@ -89,12 +105,17 @@ func (f *serveFlags) check(cmd *cobra.Command) (web.Proxies, error) {
 			return nil, misused(cmd, "--base-url: %q is not possible: use a form such as https://chat.example.com", f.baseURL)
 		}
 	}
-	_, port, err := net.SplitHostPort(f.listen)
-	if err == nil {
-		_, err = strconv.ParseUint(port, 10, 16)
-	}
-	if err != nil {
+	if !isAddress(f.listen) {
 		return nil, misused(cmd, "--listen: %q is not possible: use a form such as 127.0.0.1:8080", f.listen)
+	}
+	if f.metricsListen != "" && !isAddress(f.metricsListen) {
+		return nil, misused(cmd, "--metrics-listen: %q is not possible: use a form such as 127.0.0.1:9090", f.metricsListen)
+	}
+	if f.rateLimit < 1 || f.rateLimit > maxRate {
+		return nil, misused(cmd, "--rate-limit: %d is not possible: use 1 to %d", f.rateLimit, maxRate)
+	}
+	if f.rateBurst < 1 || f.rateBurst > maxRate {
+		return nil, misused(cmd, "--rate-burst: %d is not possible: use 1 to %d", f.rateBurst, maxRate)
 	}
 	for _, name := range f.defaultChannels {
 		if err := (&directory.Channel{Name: name, DisplayName: name}).Validate(); err != nil {
@@ -106,6 +127,15 @@ func (f *serveFlags) check(cmd *cobra.Command) (web.Proxies, error) {
 		return nil, misused(cmd, "--%v", err)
 	}
 	return proxies, nil
+}
+
+// isAddress reports whether address is a host, which may be empty, and a port.
+func isAddress(address string) bool {
+	_, port, err := net.SplitHostPort(address)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	return err == nil
 }
 
 // serve runs the server until its context ends or its disk fails.
@@ -121,26 +151,37 @@ func (a *app) serve(cmd *cobra.Command, flags *serveFlags) error {
 	if os.Getenv("GOGC") == "" {
 		defer debug.SetGCPercent(debug.SetGCPercent(gcPercent))
 	}
-	log := slog.New(slog.NewTextHandler(a.stderr, nil))
+	log, endLog := newLog(a.stderr, flags.logFormat.value, flags.logLevel.value)
+	defer endLog()
 	if names := a.strays(cmd.Root()); len(names) > 0 {
 		log.Warn("the environment has variables that are no flags and do not count", "names", strings.Join(names, " "))
 	}
-	if err := a.openForServer(cmd.Context(), log, flags.defaultChannels); err != nil {
+	m, err := listenMetrics(flags.metricsListen, log)
+	if err != nil {
 		return err
+	}
+	a.committed = m.committed()
+	if err := a.openForServer(cmd.Context(), log, flags.defaultChannels); err != nil {
+		return errors.Join(err, m.close())
 	}
 	ln, err := net.Listen("tcp", flags.listen)
 	if err != nil {
-		return errors.Join(&complaint{failed, err.Error(), "name another address by --listen"}, a.db.Close())
+		return errors.Join(&complaint{failed, err.Error(), "name another address by --listen"}, m.close(), a.db.Close())
 	}
 	warnOpen(log, ln, flags.baseURL)
 	socket, err := a.listenSocket()
 	if err != nil {
-		return errors.Join(err, ln.Close(), a.db.Close())
+		return errors.Join(err, ln.Close(), m.close(), a.db.Close())
 	}
 	credentials := &login.Service{DB: a.db, Provision: a.service, Outbound: netguard.New(allowed, nil), Log: log, Resource: scim.Base}
-	door := scim.Door{DB: a.db, Provision: a.service, Log: log, BaseURL: flags.baseURL, Proxies: proxies, Login: credentials}
-	tokens := oauth.Door{Login: credentials, Log: log, BaseURL: flags.baseURL, Proxies: proxies}
-	s := &server{app: a, log: log, http: ln, socket: socket, scim: door.Handler(), oauth: tokens.Handler()}
+	door := &scim.Door{
+		DB: a.db, Provision: a.service, Log: log, BaseURL: flags.baseURL, Proxies: proxies, Login: credentials,
+		Metrics: m.requests(), Rate: flags.rateLimit, Burst: flags.rateBurst,
+	}
+	tokens := oauth.Door{Login: credentials, Log: log, Metrics: m.requests(), BaseURL: flags.baseURL, Proxies: proxies}
+	s := &server{
+		app: a, log: log, http: ln, socket: socket, scim: door.Handler(), oauth: tokens.Handler(), waiting: door.Waiting, metrics: m,
+	}
 	return errors.Join(s.run(cmd.Context(), flags), a.db.Close())
 }
 
@@ -197,6 +238,10 @@ type server struct {
 	socket net.Listener // nil with PostgreSQL
 	scim   http.Handler
 	oauth  http.Handler
+
+	waiting func() int // requests that scim lets wait
+	metrics *metrics   // nil for none
+	ending  atomic.Bool
 }
 
 func (s *server) run(ctx context.Context, flags *serveFlags) (err error) {
@@ -205,6 +250,10 @@ func (s *server) run(ctx context.Context, flags *serveFlags) (err error) {
 	defer running.Wait()
 	defer stop()
 	running.Go(func() { s.service.Work(inner) })
+	running.Go(func() { s.service.Watch(inner) })
+	if s.metrics != nil {
+		running.Go(func() { s.metrics.serve(inner, s.db, s.service, s.waiting, s.log) })
+	}
 	address := "http://" + s.http.Addr().String()
 	s.scimURL = cmp.Or(flags.baseURL, address) + scim.Base
 	if s.socket != nil {
@@ -225,6 +274,7 @@ func (s *server) run(ctx context.Context, flags *serveFlags) (err error) {
 	}
 	select {
 	case <-ctx.Done():
+		s.ending.Store(true)
 		s.log.Info("ending")
 		stop()
 		if err := <-served; err != nil {
@@ -259,15 +309,15 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "/healthz":
 		state(w, http.StatusOK, "ok")
 	case "/readyz":
+		if s.ending.Load() {
+			state(w, http.StatusServiceUnavailable, "ending")
+			return
+		}
 		ctx, cancel := context.WithTimeout(r.Context(), readyTime)
 		defer cancel()
-		err := s.db.Err()
-		if err == nil {
-			err = s.db.View(ctx, func(*store.Tx) error { return nil })
-		}
-		if err != nil {
+		if err := s.ready(ctx); err != nil {
 			s.log.Warn("not ready", "error", err)
-			state(w, http.StatusServiceUnavailable, "the database is out of reach")
+			state(w, http.StatusServiceUnavailable, "the database is out of reach, or not that of this program")
 			return
 		}
 		state(w, http.StatusOK, "ready")
@@ -276,6 +326,18 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		s.scim.ServeHTTP(w, r)
 	}
+}
+
+// ready returns why the database cannot be worked with. One that a newer program has brought up to date can.
+func (s *server) ready(ctx context.Context) error {
+	if err := s.db.Err(); err != nil {
+		return err
+	}
+	have, want, err := s.db.SchemaVersion(ctx)
+	if err == nil && have < want {
+		err = fmt.Errorf("the database has version %d and this program wants %d", have, want)
+	}
+	return err
 }
 
 func state(w http.ResponseWriter, status int, text string) {

@@ -17,22 +17,12 @@ func (a *app) tokenCommand() *cobra.Command {
 // span is the value of a flag: a number of seconds, minutes, hours, days or weeks.
 type span time.Duration
 
-// maxSpan keeps far from the end of time.Duration.
-const maxSpan = 100 * 365 * 24 * time.Hour
-
-var spanUnits = map[byte]time.Duration{'s': time.Second, 'm': time.Minute, 'h': time.Hour, 'd': 24 * time.Hour, 'w': 7 * 24 * time.Hour}
-
 func (s *span) Set(text string) error {
-	wrong := directory.Errorf(directory.Invalid, "", "use a form such as 90d, 12w or 24h, up to 100 years")
-	if len(text) < 2 {
-		return wrong
+	d, ok := directory.ParseSpan(text)
+	if !ok {
+		return directory.Errorf(directory.Invalid, "", "use a form such as 90d, 12w or 24h, up to 100 years")
 	}
-	n, err := strconv.ParseUint(text[:len(text)-1], 10, 32)
-	unit := spanUnits[text[len(text)-1]]
-	if err != nil || unit == 0 || n == 0 || time.Duration(n) > maxSpan/unit {
-		return wrong
-	}
-	*s = span(time.Duration(n) * unit)
+	*s = span(d)
 	return nil
 }
 
@@ -80,6 +70,7 @@ func (a *app) tokenList() *cobra.Command {
 		Created    string            `json:"created"`
 		Expires    *string           `json:"expires"`
 		Revoked    *string           `json:"revoked"`
+		Expiring   bool              `json:"expiring"`
 	}
 	return a.jsonFlag(&cobra.Command{
 		Use:     "list",
@@ -89,7 +80,9 @@ func (a *app) tokenList() *cobra.Command {
 			rows := all(c, func(tx *store.Tx) (rows []row, err error) {
 				tokens, err := tx.Tokens(0)
 				for _, t := range tokens {
-					rows = append(rows, row{t.ID, t.ConnName, t.Valid(c.db.Now()), stamp(t.Created), moment(t.Expires), moment(t.Revoked)})
+					now := c.db.Now()
+					expiring := t.Valid(now) && !t.Expires.IsZero() && t.Expires.Sub(now) <= directory.FirstWarning
+					rows = append(rows, row{t.ID, t.ConnName, t.Valid(now), stamp(t.Created), moment(t.Expires), moment(t.Revoked), expiring})
 				}
 				return rows, err
 			})
@@ -98,6 +91,8 @@ func (a *app) tokenList() *cobra.Command {
 				switch {
 				case r.Revoked != nil:
 					state = "revoked " + *r.Revoked
+				case r.Expiring:
+					state = "expires soon, " + *r.Expires
 				case r.Expires != nil && r.Valid:
 					state = "valid until " + *r.Expires
 				case r.Expires != nil:
@@ -107,14 +102,6 @@ func (a *app) tokenList() *cobra.Command {
 			})
 		}),
 	})
-}
-
-// moment is a time for JSON, nil for no time.
-func moment(t time.Time) *string {
-	if t.IsZero() {
-		return nil
-	}
-	return new(stamp(t))
 }
 
 func (a *app) tokenRevoke() *cobra.Command {

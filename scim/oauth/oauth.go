@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strconv"
 	"time"
 
@@ -40,6 +41,7 @@ type Door struct {
 	// BaseURL is what clients call us, such as https://chat.example.com, without a path. Empty: what the request says.
 	BaseURL string
 	Proxies web.Proxies
+	Metrics *web.Metrics // nil: nothing is counted
 
 	issued   *web.Limiter[directory.TokenID]
 	failures *web.Limiter[netip.Addr]
@@ -49,7 +51,7 @@ type Door struct {
 func (d *Door) Handler() http.Handler {
 	d.issued = web.NewLimiter[directory.TokenID](issueRate, issueBurst, time.Now)
 	d.failures = web.NewLimiter[netip.Addr](failureRate, failureBurst, time.Now)
-	return &web.Door{Handler: http.HandlerFunc(d.serve), Error: writeError, Log: d.Log, Proxies: d.Proxies}
+	return &web.Door{Handler: http.HandlerFunc(d.serve), Error: writeError, Log: d.Log, Metrics: d.Metrics, Proxies: d.Proxies}
 }
 
 func (d *Door) serve(w http.ResponseWriter, r *http.Request) {
@@ -60,6 +62,9 @@ func (d *Door) serve(w http.ResponseWriter, r *http.Request) {
 		cache  = "public, max-age=300"
 		read   = r.Method == http.MethodGet || r.Method == http.MethodHead
 	)
+	if slices.Contains([]string{TokenPath, KeysPath, MetadataPath}, r.URL.Path) {
+		web.RecordOf(r.Context()).Route = r.URL.Path
+	}
 	switch path := r.URL.Path; {
 	case path == TokenPath && r.Method == http.MethodPost:
 		cache = "no-store" // RFC 6749, section 5.1.
