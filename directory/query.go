@@ -57,10 +57,12 @@ type (
 	}
 	// Present is true when the field has a value.
 	Present struct{ Field Field }
-	// Element is true when one element of the list at Path meets Where, whose fields have paths that begin at the element.
+	// Element is true when one element of the list at Path meets Where, whose fields have paths that begin at the element. Column
+	// is InSearch, or else Members or MemberOf: then the elements are these, and the fields of Where are of the same column.
 	Element struct {
-		Path  []string
-		Where Cond
+		Column Column
+		Path   []string
+		Where  Cond
 	}
 )
 

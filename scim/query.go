@@ -59,14 +59,29 @@ func (t translation) cond(x filter.Expr) (directory.Cond, error) {
 			return nil, schema.Errorf(schema.InvalidFilter, "%s has no sub-attributes to choose by", a)
 		}
 		c, err := translation{r: t.r, in: a}.cond(x.X)
-		if err != nil || column(a) != directory.InSearch || !a.MultiValued {
-			return c, err
+		if err != nil {
+			return nil, err
 		}
-		return directory.Element{Path: a.Path, Where: c}, nil
+		return t.any(a, c), nil
 	case filter.Compare:
 		return t.compare(x)
 	}
 	return nil, schema.Errorf(schema.InvalidFilter, "expression %T is unknown", x)
+}
+
+// any is true when a value of the complex attribute a meets c.
+func (t translation) any(a *schema.Attribute, c directory.Cond) directory.Cond {
+	switch col := column(a); {
+	case !a.MultiValued:
+		return directory.And{t.present(a), c}
+	case col == directory.InSearch:
+		return directory.Element{Path: a.Path, Where: c}
+	default:
+		if _, one := c.(directory.Compare); one {
+			return c // an index leads to it
+		}
+		return directory.Element{Column: col, Where: c}
+	}
 }
 
 func (t translation) each(xs []filter.Expr) ([]directory.Cond, error) {
@@ -111,6 +126,9 @@ func (t translation) compare(x filter.Compare) (directory.Cond, error) {
 		}
 		return directory.Or{}, nil // never
 	}
+	if x.Value == nil {
+		return null(x.Op, t.present(a))
+	}
 	if a.Type == schema.Complex {
 		// A complex attribute that is compared means its value.
 		value := a.Find("value")
@@ -125,9 +143,6 @@ func (t translation) compare(x filter.Compare) (directory.Cond, error) {
 	case "meta.resourceType":
 		name, _ := x.Value.(string)
 		return constant(x.Op, name == t.r.Name, directory.And{}, "meta.resourceType")
-	}
-	if x.Value == nil {
-		return null(x.Op, t.present(a))
 	}
 	op, negate := x.Op, x.Op == filter.Ne
 	if negate {
@@ -191,6 +206,9 @@ func (t translation) present(a *schema.Attribute) directory.Cond {
 	case "schemas", "meta", "meta.resourceType", "meta.location":
 		return directory.And{} // always
 	}
+	if inRows(a) {
+		a = a.Parent
+	}
 	c, err := t.wrap(a, directory.Present{})
 	if err != nil {
 		return directory.Or{} // never: what cannot be compared is not kept
@@ -215,23 +233,31 @@ func (t translation) wrap(a *schema.Attribute, c directory.Cond) (directory.Cond
 	if isDerived(a) {
 		return nil, schema.Errorf(schema.InvalidFilter, "%s cannot be filtered on", a)
 	}
-	if parent := a.Parent; parent != nil && parent.MultiValued {
-		element := on(directory.Field{Path: a.Path[len(parent.Path):]})
-		if t.in == parent {
-			return element, nil
+	one := func(path []string) directory.Cond {
+		if _, compare := c.(directory.Compare); compare && a.MultiValued {
+			return directory.Element{Path: path, Where: on(directory.Field{})}
 		}
-		return directory.Element{Path: parent.Path, Where: element}, nil
+		return on(directory.Field{Path: path})
 	}
-	if _, compare := c.(directory.Compare); compare && a.MultiValued {
-		return directory.Element{Path: a.Path, Where: on(directory.Field{})}, nil
+	parent := a.Parent
+	switch {
+	case !parent.MultiValued:
+		return one(a.Path), nil
+	case t.in == parent:
+		return one(a.Path[len(parent.Path):]), nil
 	}
-	return on(directory.Field{Path: a.Path}), nil
+	return directory.Element{Path: parent.Path, Where: one(a.Path[len(parent.Path):])}, nil
+}
+
+// inRows reports whether a is a part of members or groups, of which rows keep the value alone. The other parts are there when
+// the value is.
+func inRows(a *schema.Attribute) bool {
+	return column(a.Parent) != directory.InSearch && column(a) == directory.InSearch
 }
 
 // isDerived reports whether an attribute, which has no column, is made anew for each answer and so kept nowhere.
 func isDerived(a *schema.Attribute) bool {
-	in := a.Parent
-	return a.Mutability == schema.ReadOnly || in.Mutability == schema.ReadOnly || column(in) != directory.InSearch
+	return a.Mutability == schema.ReadOnly || a.Parent.Mutability == schema.ReadOnly || inRows(a)
 }
 
 // column returns where the store keeps an attribute beside the document.
@@ -284,8 +310,8 @@ func value(a *schema.Attribute, x filter.Compare) (any, error) {
 		}
 		return v, nil
 	case a.Type == schema.Boolean:
-		b, err := strconv.ParseBool(strings.ToLower(text))
-		if err != nil || x.Op != filter.Eq && x.Op != filter.Ne {
+		b := strings.EqualFold(text, "true")
+		if !b && !strings.EqualFold(text, "false") || x.Op != filter.Eq && x.Op != filter.Ne {
 			return nil, wrong
 		}
 		if column(a) != directory.InSearch {
@@ -300,7 +326,7 @@ func value(a *schema.Attribute, x filter.Compare) (any, error) {
 		return when.UnixMilli(), nil
 	case a.Type == schema.Integer, a.Type == schema.Decimal:
 		n, err := strconv.ParseFloat(text, 64)
-		if err != nil || substring {
+		if err != nil || substring || strings.Trim(text, "+-.0123456789eE") != "" { // it would take NaN, infinity and 0x10 too
 			return nil, wrong
 		}
 		return n, nil

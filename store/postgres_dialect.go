@@ -45,7 +45,7 @@ func postgresDialect() *dialect {
 		jsonScalar: func(value string) string { return "(" + value + " #>> '{}')" },
 		number: func(value string) string {
 			text := "cast(" + value + " as text)"
-			return "case when " + text + " ~ '^-?[0-9]{1,40}([.][0-9]{1,40})?(e[+-]?[0-9]{1,2})?$' then cast(" + text + " as numeric) end"
+			return "case when " + text + " ~ '^-?[0-9]+([.][0-9]+)?$' then cast(" + text + " as numeric) end"
 		},
 		instr:    func(text, part string) string { return "strpos(" + text + ", " + part + ")" },
 		diagnose: diagnosePostgres,

@@ -9,10 +9,11 @@ import (
 
 // compiler turns a condition into SQL, with what dialect says of JSON.
 type compiler struct {
-	d     *dialect
-	t     *table
-	args  []any
-	depth int
+	d       *dialect
+	t       *table
+	args    []any
+	depth   int
+	related bool // inside an Element of rows: its column is the id of the row x
 }
 
 func (c *compiler) arg(v any) string {
@@ -31,6 +32,9 @@ func (c *compiler) cond(x directory.Cond, doc string, element bool) (string, err
 		s, err := c.cond(x.X, doc, element)
 		return "not coalesce(" + s + ", false)", err
 	case directory.Element:
+		if x.Column != directory.InSearch {
+			return c.relation(x)
+		}
 		c.depth++
 		e := fmt.Sprintf("e%d", c.depth)
 		from := c.d.jsonEach(doc, c.arg(c.d.jsonPath(x.Path)), e)
@@ -42,6 +46,19 @@ func (c *compiler) cond(x directory.Cond, doc string, element bool) (string, err
 		return c.compare(x, doc, element)
 	}
 	return "", fmt.Errorf("condition %T is unknown", x)
+}
+
+// relation compiles a condition on one of the members of a group, or on one of the groups that an identity is in.
+func (c *compiler) relation(x directory.Element) (string, error) {
+	c.related = true
+	s, err := c.cond(x.Where, "", false)
+	c.related = false
+	if x.Column == directory.MemberOf {
+		return "exists (with recursive up (grp) as (select m.grp from member m where m.identity = " + c.t.row +
+			".row_id union select n.parent from up join nesting n on n.child = up.grp) select 1 from up join grp x on x.row_id = up.grp where " + s + ")", err
+	}
+	return "(exists (select 1 from member m join identity x on x.row_id = m.identity where m.grp = " + c.t.row + ".row_id and " + s +
+		") or exists (select 1 from nesting n join grp x on x.row_id = n.child where n.parent = " + c.t.row + ".row_id and " + s + "))", err
 }
 
 func (c *compiler) all(xs []directory.Cond, glue, doc string, element bool) (string, error) {
@@ -60,10 +77,12 @@ func (c *compiler) all(xs []directory.Cond, glue, doc string, element bool) (str
 }
 
 func (c *compiler) present(f directory.Field, doc string, element bool) (string, error) {
-	switch f.Column {
-	case directory.Members:
+	switch {
+	case c.related:
+		return "(1 = 1)", nil
+	case f.Column == directory.Members:
 		return "(exists (select 1 from member m where m.grp = " + c.t.row + ".row_id) or exists (select 1 from nesting n where n.parent = " + c.t.row + ".row_id))", nil
-	case directory.MemberOf:
+	case f.Column == directory.MemberOf:
 		return "exists (select 1 from member m where m.identity = " + c.t.row + ".row_id)", nil
 	}
 	left, err := c.field(f, doc, element)
@@ -71,12 +90,14 @@ func (c *compiler) present(f directory.Field, doc string, element bool) (string,
 }
 
 func (c *compiler) compare(x directory.Compare, doc string, element bool) (string, error) {
-	switch x.Field.Column {
-	case directory.Members:
+	switch {
+	case c.related:
+		return c.operator("x.id", x.Op, x.Value)
+	case x.Field.Column == directory.Members:
 		id, err := c.operator("x.id", x.Op, x.Value)
 		return c.t.row + ".row_id in (select m.grp from identity x join member m on m.identity = x.row_id where " + id +
 			" union all select n.parent from grp x join nesting n on n.child = x.row_id where " + id + ")", err
-	case directory.MemberOf:
+	case x.Field.Column == directory.MemberOf:
 		id, err := c.operator("x.id", x.Op, x.Value)
 		return c.t.row + ".row_id in (with recursive down (grp) as (select x.row_id from grp x where " + id +
 			" union select n.child from down join nesting n on n.parent = down.grp) select m.identity from down join member m on m.grp = down.grp)", err
