@@ -115,7 +115,7 @@ func (k *asker) query(where directory.Cond) (ids []string, err error) {
 // draw writes a filter of a depth up to n.
 func (k *asker) draw(t *rapid.T, n int) string {
 	if n > 0 {
-		switch rapid.IntRange(0, 9).Draw(t, "form") {
+		switch roll(t, 10) {
 		case 0, 1:
 			return k.draw(t, n-1) + word(t, " and ") + k.draw(t, n-1)
 		case 2, 3:
@@ -128,17 +128,17 @@ func (k *asker) draw(t *rapid.T, n int) string {
 			return k.valuePath(t)
 		}
 	}
-	a := rapid.SampledFrom(k.attributes).Draw(t, "attribute")
+	a := one(t, k.attributes)
 	return k.path(t, a) + k.condition(t, a)
 }
 
 // valuePath writes an attribute with brackets and perhaps a condition behind them.
 func (k *asker) valuePath(t *rapid.T) string {
 	complex := slices.DeleteFunc(slices.Clone(k.attributes), func(a *schema.Attribute) bool { return len(a.Sub) == 0 })
-	a := rapid.SampledFrom(complex).Draw(t, "complex")
+	a := one(t, complex)
 	s := k.path(t, a) + "[" + k.element(t, a, 2) + "]"
-	if rapid.IntRange(0, 3).Draw(t, "behind") == 0 {
-		sub := rapid.SampledFrom(a.Sub).Draw(t, "sub")
+	if roll(t, 4) == 0 {
+		sub := one(t, a.Sub)
 		s += "." + word(t, sub.Name) + k.condition(t, sub)
 	}
 	return s
@@ -146,7 +146,7 @@ func (k *asker) valuePath(t *rapid.T) string {
 
 func (k *asker) element(t *rapid.T, in *schema.Attribute, n int) string {
 	if n > 0 {
-		switch rapid.IntRange(0, 5).Draw(t, "form") {
+		switch roll(t, 6) {
 		case 0, 1:
 			return k.element(t, in, n-1) + word(t, " and ") + k.element(t, in, n-1)
 		case 2:
@@ -155,7 +155,7 @@ func (k *asker) element(t *rapid.T, in *schema.Attribute, n int) string {
 			return word(t, "not ") + "(" + k.element(t, in, n-1) + ")"
 		}
 	}
-	sub := rapid.SampledFrom(in.Sub).Draw(t, "sub")
+	sub := one(t, in.Sub)
 	return word(t, sub.Name) + k.condition(t, sub)
 }
 
@@ -167,11 +167,11 @@ func (k *asker) path(t *rapid.T, a *schema.Attribute) string {
 		top = top.Parent
 	}
 	switch {
-	case rapid.IntRange(0, 99).Draw(t, "unknown") == 0:
-		s = rapid.SampledFrom([]string{"nothing", "name.nothing", "urn:example:nothing:x", k.r.Core.URN}).Draw(t, "path")
-	case top.IsExtension() && top != a && rapid.Bool().Draw(t, "short"):
+	case roll(t, 100) == 99:
+		s = one(t, []string{"nothing", "name.nothing", "urn:example:nothing:x", k.r.Core.URN})
+	case top.IsExtension() && top != a && roll(t, 2) == 1:
 		s = strings.TrimPrefix(s, top.Name+":")
-	case !top.IsExtension() && rapid.IntRange(0, 4).Draw(t, "long") == 0:
+	case !top.IsExtension() && roll(t, 5) == 0:
 		s = k.r.Core.URN + ":" + s
 	}
 	return word(t, s)
@@ -179,20 +179,35 @@ func (k *asker) path(t *rapid.T, a *schema.Attribute) string {
 
 // word writes what has no case in another.
 func word(t *rapid.T, s string) string {
-	switch rapid.IntRange(0, 7).Draw(t, "case") {
-	case 0:
+	switch roll(t, 8) {
+	case 6:
 		return strings.ToUpper(s)
-	case 1:
+	case 7:
 		return strings.ToLower(s)
 	}
 	return s
 }
 
-// condition writes an operator and a literal for a.
+// condition writes an operator and a literal for a; now and then they do not suit it.
 func (k *asker) condition(t *rapid.T, a *schema.Attribute) string {
-	op := rapid.SampledFrom([]string{"pr", "eq", "eq", "eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le"}).Draw(t, "operator")
+	op := one(t, []string{"pr", "eq", "eq", "eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le"})
+	v, unsuited := valueOf(a), roll(t, 30) == 29
+	switch {
+	case unsuited:
+	case v == nil, derived(v):
+		op = "pr"
+	case v.Type == schema.Boolean, v.Name == "schemas", v.Name == "resourceType":
+		op = one(t, []string{"pr", "eq", "ne"})
+	case v.Type == schema.DateTime, v.Type == schema.Integer, v.Type == schema.Decimal, v.Name == "version":
+		op = one(t, []string{"pr", "eq", "ne", "gt", "ge", "lt", "le"})
+	case v.Type == schema.Binary:
+		op = one(t, []string{"pr", "eq", "ne", "co", "sw", "ew"})
+	}
 	if op == "pr" {
 		return " " + word(t, op)
+	}
+	if !unsuited && (op == "eq" || op == "ne") && roll(t, 10) == 9 {
+		return " " + word(t, op) + " null"
 	}
 	return " " + word(t, op) + " " + k.literal(t, a)
 }
@@ -204,8 +219,8 @@ var odd = []string{
 
 // literal writes something to compare a with: mostly a value that a resource has, or what looks like one.
 func (k *asker) literal(t *rapid.T, a *schema.Attribute) string {
-	if rapid.IntRange(0, 5).Draw(t, "odd") == 0 {
-		return rapid.SampledFrom(odd).Draw(t, "literal")
+	if roll(t, 30) == 29 {
+		return one(t, odd)
 	}
 	var pool []any
 	if v := valueOf(a); v != nil {
@@ -216,7 +231,7 @@ func (k *asker) literal(t *rapid.T, a *schema.Attribute) string {
 	if len(pool) == 0 {
 		pool = []any{"ann", true, 1.0, times[0]}
 	}
-	v := rapid.SampledFrom(pool).Draw(t, "value")
+	v := one(t, pool)
 	s, ok := v.(string)
 	if ok && a.Type != schema.DateTime {
 		s = alter(t, s)
@@ -224,7 +239,7 @@ func (k *asker) literal(t *rapid.T, a *schema.Attribute) string {
 	if !ok {
 		b, _ := json.Marshal(v)
 		s = string(b)
-		if rapid.IntRange(0, 3).Draw(t, "bare") > 0 {
+		if roll(t, 4) > 0 {
 			return s
 		}
 	}
@@ -234,7 +249,7 @@ func (k *asker) literal(t *rapid.T, a *schema.Attribute) string {
 
 // alter changes the case of a text, takes a part of it, or leaves it.
 func alter(t *rapid.T, s string) string {
-	switch rapid.IntRange(0, 6).Draw(t, "alter") {
+	switch roll(t, 7) {
 	case 0:
 		return strings.ToUpper(s)
 	case 1:
@@ -242,10 +257,10 @@ func alter(t *rapid.T, s string) string {
 	case 2:
 		return directory.Key(s)
 	case 3:
-		n := rapid.IntRange(0, utf8.RuneCountInString(s)).Draw(t, "from")
+		n := roll(t, utf8.RuneCountInString(s)+1)
 		return string([]rune(s)[n:])
 	case 4:
-		n := rapid.IntRange(0, utf8.RuneCountInString(s)).Draw(t, "to")
+		n := roll(t, utf8.RuneCountInString(s)+1)
 		return string([]rune(s)[:n])
 	}
 	return s

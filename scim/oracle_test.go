@@ -104,7 +104,7 @@ var (
 	substring = []filter.Op{filter.Co, filter.Sw, filter.Ew}
 	ordering  = []filter.Op{filter.Gt, filter.Ge, filter.Lt, filter.Le}
 	numeral   = regexp.MustCompile(`^-?[0-9]+([.][0-9]+)?([eE][-+]?[0-9]+)?$`)
-	aTag      = regexp.MustCompile(`^(?:W/)?"?([0-9]+)"?$`)
+	aTag      = regexp.MustCompile(`^(?:W/)?"?(-?[0-9]+)"?$`)
 )
 
 func (o oracle) checkCompare(x filter.Compare, in *schema.Attribute) error {

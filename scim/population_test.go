@@ -63,27 +63,41 @@ var (
 	}
 )
 
+// roll gives a number below n, each as often as the others; rapid's own numbers are mostly small.
+func roll(t *rapid.T, n int) int {
+	v := 0
+	for limit := 1; limit < 8*n; limit *= 2 {
+		v *= 2
+		if rapid.Bool().Draw(t, "bit") {
+			v++
+		}
+	}
+	return v % n
+}
+
+func one[T any](t *rapid.T, of []T) T { return of[roll(t, len(of))] }
+
 // drawOne makes one value of an attribute.
 func drawOne(t *rapid.T, a *schema.Attribute) any {
 	switch a.Type {
 	case schema.Boolean:
-		return rapid.Bool().Draw(t, a.Name)
+		return roll(t, 2) == 1
 	case schema.Integer:
-		return rapid.SampledFrom(numbers).Draw(t, a.Name)
+		return one(t, numbers)
 	case schema.Decimal:
-		return rapid.SampledFrom(slices.Concat(numbers, decimal)).Draw(t, a.Name)
+		return one(t, slices.Concat(numbers, decimal))
 	case schema.DateTime:
-		return rapid.SampledFrom(times).Draw(t, a.Name)
+		return one(t, times)
 	case schema.Complex:
-		return drawObject(t, a, 0.5)
+		return drawObject(t, a, 5)
 	}
-	return rapid.SampledFrom(texts).Draw(t, a.Name)
+	return one(t, texts)
 }
 
-func drawObject(t *rapid.T, a *schema.Attribute, share float64) map[string]any {
+func drawObject(t *rapid.T, a *schema.Attribute, tenths int) map[string]any {
 	object := map[string]any{}
 	for _, sub := range a.Sub {
-		if rapid.Float64Range(0, 1).Draw(t, "in") > share {
+		if roll(t, 10) >= tenths {
 			continue
 		}
 		if !sub.MultiValued {
@@ -91,7 +105,7 @@ func drawObject(t *rapid.T, a *schema.Attribute, share float64) map[string]any {
 			continue
 		}
 		list := []any{}
-		for range rapid.IntRange(1, 3).Draw(t, "n") {
+		for range 1 + roll(t, 3) {
 			list = append(list, drawOne(t, sub))
 		}
 		object[sub.Name] = list
@@ -127,7 +141,7 @@ func populate(t *testing.T, c store.Config, seed int) *population {
 	}
 	p.actor = directory.Actor{Name: "scim", Connection: conn.Row, ConnName: conn.Name}
 	for n := range people {
-		p.addUser(n, rapid.Custom(func(t *rapid.T) map[string]any { return drawObject(t, p.user.Root, 0.4) }).Example(seed+n))
+		p.addUser(n, rapid.Custom(func(t *rapid.T) map[string]any { return drawObject(t, p.user.Root, 4) }).Example(seed+n))
 		p.clock.Add(int64(n % 2 * 1500))
 	}
 	for n := range crowds {
@@ -174,9 +188,9 @@ func (p *population) addUser(n int, body map[string]any) {
 // addGroup makes a Group of Users, of Groups that were there before, and of a stranger.
 func (p *population) addGroup(n, seed int) {
 	chosen := rapid.Custom(func(t *rapid.T) []map[string]any {
-		none := rapid.IntRange(0, 4).Draw(t, "empty") == 0
+		none := roll(t, 5) == 0
 		return slices.DeleteFunc(slices.Concat(p.users, p.groups), func(map[string]any) bool {
-			return none || rapid.IntRange(0, 5).Draw(t, "out") > 0
+			return none || roll(t, 6) > 0
 		})
 	}).Example(seed)
 	body := map[string]any{"displayName": fmt.Sprintf("%s %d", texts[n*5%len(texts)], n)}
