@@ -204,22 +204,6 @@ func drawObject(r *Resource) *rapid.Generator[map[string]any] {
 	})
 }
 
-func FuzzNormalize(f *testing.F) {
-	f.Add(`{"userName":"a","emails":[{"value":"x","primary":"true"}],"name.givenName":"G"}`)
-	f.Add(`{"urn:ietf:params:scim:schemas:core:2.0:User":{"userName":null},"manager":["x"]}`)
-	r := User(extension(f))
-	f.Fuzz(func(t *testing.T, text string) {
-		var body map[string]any
-		if json.Unmarshal([]byte(text), &body) != nil {
-			return
-		}
-		if doc, err := r.Normalize(body); err == nil {
-			r.Search(doc, strings.ToLower)
-			r.Projection("name.givenName,ENT", "emails.type").Apply(doc)
-		}
-	})
-}
-
 func BenchmarkNormalize(b *testing.B) {
 	r := User()
 	body := object(b, `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"a@x.test","name":{"givenName":"A","familyName":"B"},
