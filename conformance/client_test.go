@@ -396,11 +396,18 @@ func (c *idp) patch(target, operations string) *answer {
 
 // hangUp sends a request and closes the connection without waiting for the answer.
 func (c *idp) hangUp(method, target, body string) {
+	if conn := c.begin(method, target, body); conn != nil {
+		_ = conn.Close()
+	}
+}
+
+// begin sends a request and leaves the answer, nil if that is not possible.
+func (c *idp) begin(method, target, body string) net.Conn {
 	conn, err := net.Dial("tcp", strings.TrimPrefix(c.url, "http://"))
 	if err != nil {
-		return
+		return nil
 	}
 	_, _ = fmt.Fprintf(conn, "%s %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n%s",
 		method, target, c.token, media, len(body), body)
-	_ = conn.Close()
+	return conn
 }

@@ -76,7 +76,7 @@ func (c *change) checkNames(before, after *directory.Identity) error {
 		if i.ExternalID == after.ExternalID && i.ExternalID != "" {
 			return directory.Errorf(directory.Conflict, "externalId", "another User has this externalId")
 		}
-		return directory.Errorf(directory.Conflict, "userName", "%q is taken", after.UserName)
+		return directory.Errorf(directory.Conflict, "userName", "another User has it")
 	}
 	return nil
 }

@@ -31,8 +31,8 @@ func TestGroup_name_and_externalId_are_taken_once_in_a_connection(t *testing.T) 
 			return err
 		}
 		h.must(make(h.okta, "Ops", "1"))
-		h.fails(make(h.okta, "ＯＰＳ", "2"), directory.Conflict, `displayName: "ＯＰＳ" is taken`)
-		h.fails(make(h.okta, "Dev", "1"), directory.Conflict, `externalId: "1" is taken`)
+		h.fails(make(h.okta, "ＯＰＳ", "2"), directory.Conflict, `displayName: another Group has it`)
+		h.fails(make(h.okta, "Dev", "1"), directory.Conflict, `externalId: another Group has it`)
 		h.must(make(h.okta, "Dev", ""))
 		h.must(make(h.okta, "QA", ""))
 		h.must(make(h.connect("entra", "entra"), "Ops", "1"))

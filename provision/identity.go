@@ -78,7 +78,7 @@ func (c *change) samePerson(claimants []directory.Identity, fresh *directory.Ide
 	}
 	holder := claimants[0]
 	if holder.Active && (holder.ExternalID == "" || fresh.ExternalID == "") {
-		return holder, directory.Errorf(directory.Conflict, "userName", "%q is taken", fresh.UserName)
+		return holder, directory.Errorf(directory.Conflict, "userName", "another User has it")
 	}
 	return holder, &dispute{directory.OpenConflict{
 		Connection: fresh.Connection, Field: "userName", Value: fresh.UserName, ExternalID: fresh.ExternalID, Account: holder.Account,

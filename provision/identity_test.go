@@ -244,7 +244,7 @@ func TestIdentity_takes_no_name_that_another_has(t *testing.T) {
 		h.user("jo")
 		kim := h.user("kim")
 		_, err := h.s.UpdateIdentity(h.ctx(), h.okta, kim.ID, 0, person{userName: "JO@x.test", externalID: "ext-kim"}.edit())
-		h.fails(err, directory.Conflict, `userName: "JO@x.test" is taken`)
+		h.fails(err, directory.Conflict, `userName: another User has it`)
 		_, err = h.s.UpdateIdentity(h.ctx(), h.okta, kim.ID, 0, person{userName: "kim@x.test", externalID: "ext-jo"}.edit())
 		h.fails(err, directory.Conflict, "externalId")
 		h.put(kim.ID, person{userName: "KIM@x.test", externalID: "ext-kim"})

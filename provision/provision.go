@@ -76,13 +76,14 @@ type dispute struct {
 
 func (d *dispute) Error() string { return d.Detail }
 
-// record stores a conflict, once, and returns the error that the sender sees. It tells nothing of who has the thing.
+// record stores a conflict, once, and returns the error that the sender sees. It tells nothing of who has the thing, and does not
+// repeat it: senders log what they are told.
 func (s *Service) record(ctx context.Context, actor directory.Actor, d *dispute) error {
 	err := s.update(ctx, actor, func(c *change) error { return c.conflict(&d.OpenConflict) })
 	if err != nil {
 		return err
 	}
-	return directory.Errorf(directory.Conflict, d.Field, "%q is taken by someone else; an administrator has to decide", d.Value)
+	return directory.Errorf(directory.Conflict, d.Field, "someone else has it; an administrator has to decide")
 }
 
 func (c *change) conflict(k *directory.OpenConflict) error {

@@ -100,7 +100,7 @@ func TestEmail_of_someone_else_refuses_a_creation_and_is_a_conflict_once(t *test
 		events := len(h.events())
 		for range 3 {
 			_, err := h.s.CreateIdentity(h.ctx(), h.okta, person{userName: "thief", externalID: "2", email: "jo@X.test"}.edit())
-			h.fails(err, directory.Conflict, `email: "jo@X.test" is taken by someone else`)
+			h.fails(err, directory.Conflict, `email: someone else has it`)
 		}
 		k := h.conflicts()
 		if len(k) != 1 || k[0].Field != "email" || k[0].Value != "jo@X.test" || k[0].ExternalID != "2" || k[0].Account != owner.Account || k[0].ConnName != "okta" {

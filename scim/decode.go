@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/rollcall-id/rollcall/scim/patch"
 	"github.com/rollcall-id/rollcall/scim/schema"
 	"github.com/rollcall-id/rollcall/web"
 )
@@ -126,7 +127,9 @@ func (dec *decoder) value(in string, depth int) (any, error) {
 			if dec.collapse != nil {
 				v = dec.collapse(in, v)
 			}
-			list = append(list, v)
+			if list = append(list, v); in == "operations" && len(list) > patch.MaxOperations {
+				return nil, &web.Error{Status: http.StatusRequestEntityTooLarge, Msg: "there are more operations than " + strconv.Itoa(patch.MaxOperations)}
+			}
 		}
 		_, err := dec.ReadToken()
 		return list, err

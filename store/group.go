@@ -89,10 +89,14 @@ func (tx *Tx) groupTaken(g *directory.Group) error {
 	var named bool
 	found, err := tx.get(`select name_key = $3 from grp where connection = $1 and row_id <> $2 and (name_key = $3 or external_id = $4)
 		order by 1 desc limit 1`, []any{int64(g.Connection), int64(g.Row), directory.Key(g.DisplayName), null(g.ExternalID)}, &named)
-	if named {
-		return taken("displayName", g.DisplayName, !found, err)
+	if err != nil || !found {
+		return err
 	}
-	return taken("externalId", g.ExternalID, !found, err)
+	field := "externalId"
+	if named {
+		field = "displayName"
+	}
+	return directory.Errorf(directory.Conflict, field, "another Group has it")
 }
 
 // PutGroup stores a group that is there. Errors: Conflict when displayName or externalId is taken by another.
