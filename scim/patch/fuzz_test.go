@@ -41,6 +41,7 @@ var sent = []string{
 	`{"op":"replace","value":{"password":"secret"}}`,
 	`{"op":"replace","value":"{\"active\":false}"}`,
 	`{"op":"remove","path":"emails[type eq \"work\" or not (primary eq true)]"}`,
+	`{"op":"replace","path":"title","value":"x"},{"op":"replace","path":"emails[value co \"nobody\"].display","value":"x"}`,
 	`{"op":"replace","path":"doors[value eq \"a\"]","value":"z"},{"op":"remove","path":"visits[at lt \"2024-06-01T00:00:00Z\"]"}`,
 }
 

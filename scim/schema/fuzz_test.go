@@ -17,7 +17,8 @@ var bodies = []string{
 	`{"userName":"a","active":"False","meta":{"resourceType":"User"},"roles":[],"addresses":null,"title":null,"ENTUser":{"department":"x"}}`,
 	`{"id":"x","userName":"a","name":{"middleName":"","givenName":"A"},"meta":{"version":"W/\"1\""},"emails":"v","phoneNumbers":{"value":"1"}}`,
 	`{"urn:ietf:params:scim:schemas:core:2.0:User":{"userName":"a","name.givenName":"G"},"ENT":{"manager":[{"value":"m","$ref":"r"}]},"department":"D"}`,
-	`{"USERNAME":"a","Emails":[{"Value":"1","primary":"True"},{"value":"2","primary":true}],"ENT:manager":"m","ENT:manager.value":"m"}`,
+	`{"USERNAME":"a","Emails":[{"Value":"1","primary":"True"},{"value":"2","primary":true}],"ENT:manager":"m"}`,
+	`{"userName":"a","ENT:manager":"m","ENT:manager.value":"m"}`,
 	`{"userName":"a","roles":[{"value":"{\"id\":\"1\"}"},"x"],"addresses":[{"formatted":"x\ny"}],"x509Certificates":[{"value":"aGVsbG8="}]}`,
 }
 
