@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rollcall-id/rollcall/provision"
 	"github.com/rollcall-id/rollcall/scim"
 )
 
@@ -353,7 +354,9 @@ func TestBulk_begins_nothing_more_when_the_client_has_gone(t *testing.T) {
 func TestBulk_keeps_a_panic_to_its_operation(t *testing.T) {
 	each(t, func(t *testing.T, d *door) {
 		log := new(journal)
-		d.serve(&scim.Door{DB: d.db, Log: slog.New(slog.NewTextHandler(log, nil))}) // changes have nowhere to go
+		d.serve(&scim.Door{
+			DB: d.db, Log: slog.New(slog.NewTextHandler(log, nil)), Provision: provision.New(nil, nil), // changes have nowhere to go
+		})
 		d.bulkIs("", bulkUser("hidden", "")+`,{"method":"DELETE","path":"/Users/nobody","version":"*"},`+bulkUser("bob", managed("bulkId:hidden")),
 			`POST hidden 500`, `DELETE 500 at /Users/nobody`, `POST bob 400 invalidValue`)
 		log.tells(t, "level=ERROR", "status=200", "panic: ")

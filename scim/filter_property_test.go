@@ -97,14 +97,14 @@ func (k *asker) query(where directory.Cond) (ids []string, err error) {
 	q := directory.Query{Connection: k.p.actor.Connection, Where: where, Limit: 1000}
 	err = k.p.db.View(k.p.t.Context(), func(tx *store.Tx) error {
 		if k.r.Name == "Group" {
-			page, _, err := tx.Groups(q)
-			for _, g := range page {
+			page, err := tx.Groups(q)
+			for _, g := range page.Items {
 				ids = append(ids, string(g.ID))
 			}
 			return err
 		}
-		page, _, err := tx.Identities(q)
-		for _, i := range page {
+		page, err := tx.Identities(q)
+		for _, i := range page.Items {
 			ids = append(ids, string(i.ID))
 		}
 		return err
@@ -169,8 +169,8 @@ func (k *asker) path(t *rapid.T, a *schema.Attribute) string {
 	switch {
 	case roll(t, 100) == 99:
 		s = one(t, []string{"nothing", "name.nothing", "urn:example:nothing:x", k.r.Core.URN})
-	case top.IsExtension() && top != a && roll(t, 2) == 1:
-		s = strings.TrimPrefix(s, top.Name+":")
+	case top.IsExtension() && top != a && k.r.Lookup(strings.TrimPrefix(s, top.Name+":")) == a && roll(t, 2) == 1:
+		s = strings.TrimPrefix(s, top.Name+":") // which ours may not be written without
 	case !top.IsExtension() && roll(t, 5) == 0:
 		s = k.r.Core.URN + ":" + s
 	}
@@ -194,7 +194,7 @@ func (k *asker) condition(t *rapid.T, a *schema.Attribute) string {
 	v, unsuited := valueOf(a), roll(t, 30) == 29
 	switch {
 	case unsuited:
-	case v == nil, derived(v):
+	case v == nil, derivedOf(v):
 		op = "pr"
 	case v.Type == schema.Boolean, v.Name == "schemas", v.Name == "resourceType":
 		op = one(t, []string{"pr", "eq", "ne"})

@@ -124,7 +124,7 @@ func (o oracle) checkCompare(x filter.Compare, in *schema.Attribute) error {
 	_, notTime := schema.ParseTime(text)
 	bad := false
 	switch {
-	case derived(a):
+	case derivedOf(a):
 		bad = true
 	case name == "schemas", name == "meta.resourceType":
 		bad = !equality
@@ -145,13 +145,13 @@ func (o oracle) checkCompare(x filter.Compare, in *schema.Attribute) error {
 	return nil
 }
 
-// derived tells what follows from other resources and is not compared.
-func derived(a *schema.Attribute) bool {
+// derivedOf tells what follows from other resources and is not compared.
+func derivedOf(a *schema.Attribute) bool {
 	switch a.String() {
 	case "meta.location", schema.EnterpriseURN + ":manager.displayName":
 		return true
 	}
-	return a.Parent != nil && (a.Parent.Name == "members" || a.Parent.Name == "groups") && a.Name != "value"
+	return a.Schema == schema.ChatURN || a.Parent != nil && (a.Parent.Name == "members" || a.Parent.Name == "groups") && a.Name != "value"
 }
 
 // valueOf is what is compared when a is: a complex attribute stands for its value. Nil if it has none.

@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	kinds "github.com/elimity-com/scim/schema"
 	"pgregory.net/rapid"
 
 	"github.com/rollcall-id/rollcall/directory"
@@ -21,30 +20,19 @@ import (
 )
 
 // everyKind is an extension with an attribute of each type, single and in lists.
-func everyKind() kinds.Schema {
-	number := func(name string, kind kinds.AttributeDataType, many bool) kinds.SimpleParams {
-		return kinds.SimpleNumberParams(kinds.NumberParams{Name: name, Type: kind, MultiValued: many})
+func everyKind(t *testing.T) *schema.Schema {
+	const simple = `{"name":"badge","caseExact":true},{"name":"tags","multiValued":true},{"name":"codes","multiValued":true,"caseExact":true},
+		{"name":"remote","type":"boolean"},{"name":"level","type":"integer"},{"name":"floors","type":"integer","multiValued":true},
+		{"name":"score","type":"decimal"},{"name":"marks","type":"decimal","multiValued":true},
+		{"name":"hired","type":"dateTime"},{"name":"reviews","type":"dateTime","multiValued":true},
+		{"name":"print","type":"binary"},{"name":"page","type":"reference","referenceTypes":["external"]}`
+	s, err := schema.ParseExtension([]byte(`{"id":"urn:example:params:scim:schemas:extension:kinds:2.0:User","attributes":[` + simple + `,
+		{"name":"desk","type":"complex","subAttributes":[` + simple + `]},
+		{"name":"devices","type":"complex","multiValued":true,"subAttributes":[` + simple + `,{"name":"value"}]}]}`))
+	if err != nil {
+		t.Fatal(err)
 	}
-	simple := []kinds.SimpleParams{
-		kinds.SimpleStringParams(kinds.StringParams{Name: "badge", CaseExact: true}),
-		kinds.SimpleStringParams(kinds.StringParams{Name: "tags", MultiValued: true}),
-		kinds.SimpleStringParams(kinds.StringParams{Name: "codes", MultiValued: true, CaseExact: true}),
-		kinds.SimpleBooleanParams(kinds.BooleanParams{Name: "remote"}),
-		number("level", kinds.AttributeTypeInteger(), false), number("floors", kinds.AttributeTypeInteger(), true),
-		number("score", kinds.AttributeTypeDecimal(), false), number("marks", kinds.AttributeTypeDecimal(), true),
-		kinds.SimpleDateTimeParams(kinds.DateTimeParams{Name: "hired"}),
-		kinds.SimpleDateTimeParams(kinds.DateTimeParams{Name: "reviews", MultiValued: true}),
-		kinds.SimpleBinaryParams(kinds.BinaryParams{Name: "print"}),
-		kinds.SimpleReferenceParams(kinds.ReferenceParams{Name: "page"}),
-	}
-	var attributes []kinds.CoreAttribute
-	for _, p := range simple {
-		attributes = append(attributes, kinds.SimpleCoreAttribute(p))
-	}
-	attributes = append(attributes, kinds.ComplexCoreAttribute(kinds.ComplexParams{Name: "desk", SubAttributes: simple}),
-		kinds.ComplexCoreAttribute(kinds.ComplexParams{Name: "devices", MultiValued: true, SubAttributes: append(simple[:len(simple):len(simple)],
-			kinds.SimpleStringParams(kinds.StringParams{Name: "value"}))}))
-	return kinds.Schema{ID: "urn:example:params:scim:schemas:extension:kinds:2.0:User", Attributes: attributes}
+	return s
 }
 
 // texts fold, look like other things, or mean something to a database.
@@ -130,7 +118,7 @@ const people, crowds = 40, 15
 
 func populate(t *testing.T, c store.Config, seed int) *population {
 	t.Helper()
-	p := &population{t: t, user: schema.User(everyKind()), group: schema.Group(), clock: new(atomic.Int64)}
+	p := &population{t: t, user: schema.User(everyKind(t)), group: schema.Group(), clock: new(atomic.Int64)}
 	p.clock.Store(time.Date(2011, 5, 13, 4, 42, 34, 0, time.UTC).UnixMilli())
 	c.Now = func() time.Time { return time.UnixMilli(p.clock.Load()) }
 	p.db = storetest.Open(t, c)

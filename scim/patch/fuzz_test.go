@@ -51,7 +51,7 @@ func FuzzPatch(f *testing.F) {
 	for _, operations := range sent {
 		f.Add(strings.ReplaceAll(two, "ENT", schema.EnterpriseURN), strings.ReplaceAll(`{"Operations":[`+operations+`]}`, "ENT", schema.EnterpriseURN))
 	}
-	users, groups := schema.User(badge()), schema.Group()
+	users, groups := schema.User(badge(f)), schema.Group()
 	f.Fuzz(func(t *testing.T, document, text string) {
 		var body, doc map[string]any
 		if json.Unmarshal([]byte(text), &body) != nil || json.Unmarshal([]byte(document), &doc) != nil {

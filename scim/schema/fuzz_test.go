@@ -29,7 +29,7 @@ func FuzzNormalize(f *testing.F) {
 		f.Add(strings.ReplaceAll(body, "ENT", EnterpriseURN))
 	}
 	f.Add(`{"displayName":"G","members":[{"$ref":null,"value":"u","type":"User"},"v",{"display":"d"}],"externalId":"e"}`)
-	user, group := User(extension()), Group()
+	user, group := User(extension(f)), Group()
 	f.Fuzz(func(t *testing.T, text string) {
 		for _, r := range []*Resource{user, group} {
 			var body map[string]any
