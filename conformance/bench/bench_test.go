@@ -22,9 +22,13 @@ func TestClient_receive(t *testing.T) {
 	}{
 		"a body of a known length": {"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nEtag: W/\"1\"\r\n\r\nhelloHTTP", 200, "hello", false},
 		"no body":                  {"HTTP/1.1 204 No Content\r\nDate: today\r\n\r\n", 204, "", false},
-		"a body without a length":  {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 200, "", true},
-		"a body that ends early":   {"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel", 0, "", true},
-		"no HTTP":                  {"hello\r\n", 0, "", true},
+		"a body without a length":  {"HTTP/1.1 200 OK\r\nDate: today\r\n\r\nhello", 200, "", true},
+		"a body in chunks": {
+			"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\nHTTP", 200, "hello", false,
+		},
+		"a chunk that ends early": {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nA\r\nhel", 200, "", true},
+		"a body that ends early":  {"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel", 0, "", true},
+		"no HTTP":                 {"hello\r\n", 0, "", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := client{r: bufio.NewReader(strings.NewReader(tt.answer))}
@@ -63,10 +67,10 @@ func TestResult_quantile(t *testing.T) {
 func toy(t *testing.T, b *bench) *sql.DB {
 	t.Helper()
 	b.folder, b.users = t.TempDir(), 1
-	if err := copyStore(b.folder, b.filled()); err != nil { // there is nothing to copy: an empty folder
+	if err := copyStore(b.folder, b.filled(b.users)); err != nil { // there is nothing to copy: an empty folder
 		t.Fatal(err)
 	}
-	db, err := openFile(filepath.Join(b.filled(), "rollcall.db"))
+	db, err := openFile(filepath.Join(b.filled(b.users), "rollcall.db"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,61 +5,99 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 )
 
-// tokens is how many tokens share the load, so that none meets its rate limit.
-const tokens = 128
+const (
+	// tokens is how many tokens share the load, so that none meets its rate limit.
+	tokens = 128
+	// fillers is how many connections fill a store: more than measure it, since more of them share a commit.
+	fillers = 128
+)
 
-// fillOnce makes the filled store unless the folder has it, of this size and this schema, from an earlier run.
-func (b *bench) fillOnce(ctx context.Context, schema string) error {
-	kept := filepath.Join(b.filled(), "fixture.json")
-	text, err := os.ReadFile(kept)
-	if err == nil {
-		err = json.Unmarshal(text, &b.fixed)
+// need makes the filled stores that a measure begins with, unless this run has them.
+func (b *bench) need(ctx context.Context, s store) (err error) {
+	if s != noStore && b.fixed.Users == 0 {
+		if b.database != "" {
+			b.fixed, err = b.fill(ctx, b.work, b.users)
+		} else {
+			b.fixed, err = b.fillOnce(ctx, b.users)
+		}
+		if err != nil {
+			return err
+		}
 	}
-	if err == nil && b.fixed.Users == b.users && b.fixed.Schema == schema {
-		b.add(row{metric: "fill: POST /Users into an empty store (of an earlier run)", unit: perSecond, ours: b.fixed.Rate})
+	if s != largeStore || b.large.Users != 0 {
 		return nil
 	}
-	if err := b.fill(ctx, b.filled(), schema); err != nil {
+	if b.small, err = b.fillOnce(ctx, b.users/100); err != nil {
 		return err
 	}
-	if text, err = json.Marshal(b.fixed); err != nil {
-		return err
-	}
-	return os.WriteFile(kept, text, 0o600)
-}
-
-// filled is the data folder that measurements begin with.
-func (b *bench) filled() string { return filepath.Join(b.folder, fmt.Sprintf("filled-%d", b.users)) }
-
-// fill makes a store with a connection, its tokens and all users in a folder.
-func (b *bench) fill(ctx context.Context, data, schema string) (err error) {
-	fmt.Fprintf(os.Stderr, "filling a store with %d users\n", b.users)
-	if err := os.RemoveAll(data); err != nil {
-		return err
-	}
-	p, err := b.serve(ctx, data)
+	large, err := b.fillOnce(ctx, b.users*10)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, p.stop()) }()
-	b.fixed = fixture{Users: b.users, Schema: schema}
-	if b.fixed.Tokens, err = b.connect(ctx, data, tokens); err != nil {
+	fmt.Fprintf(os.Stderr, "copying the store with %d users\n", large.Users)
+	if err := copyStore(b.filled(large.Users), b.workLarge()); err != nil {
 		return err
 	}
+	b.large, b.newcomers = large, large.posts(large.Users)
+	return nil
+}
+
+// fillOnce makes a filled store unless the folder has it, of this size and this schema, from an earlier run.
+func (b *bench) fillOnce(ctx context.Context, users int) (f fixture, err error) {
+	kept := filepath.Join(b.filled(users), "fixture.json")
+	text, err := os.ReadFile(kept)
+	if err == nil {
+		err = json.Unmarshal(text, &f)
+	}
+	if err == nil && f.Users == users && f.Schema == b.schema {
+		b.add(row{metric: fmt.Sprintf("fill: POST /Users until %d (of an earlier run)", users), unit: perSecond, ours: f.Rate})
+		return f, nil
+	}
+	if f, err = b.fill(ctx, b.filled(users), users); err != nil {
+		return f, err
+	}
+	if text, err = json.Marshal(f); err != nil {
+		return f, err
+	}
+	return f, os.WriteFile(kept, text, 0o600)
+}
+
+// filled is the data folder that measurements with so many users begin with.
+func (b *bench) filled(users int) string {
+	return filepath.Join(b.folder, fmt.Sprintf("filled-%d", users))
+}
+
+// workLarge is the data folder of the program while it is measured with many users. All measures of a run use the one copy.
+func (b *bench) workLarge() string { return filepath.Join(b.folder, "work-large") }
+
+// fill makes a store with a connection, its tokens and users in a folder.
+func (b *bench) fill(ctx context.Context, data string, users int) (f fixture, err error) {
+	fmt.Fprintf(os.Stderr, "filling a store with %d users\n", users)
+	if err := os.RemoveAll(data); err != nil {
+		return f, err
+	}
+	p, err := b.serve(ctx, data)
+	if err != nil {
+		return f, err
+	}
+	defer func() { err = errors.Join(err, p.stop()) }()
+	f = fixture{Users: users, Schema: b.schema}
+	if f.Tokens, err = b.connect(ctx, data, tokens); err != nil {
+		return f, err
+	}
 	began := time.Now()
-	b.fixed.IDs, err = b.fixed.create(p.addr, b.users)
-	b.fixed.Rate = float64(b.users) / time.Since(began).Seconds()
-	b.add(row{metric: "fill: POST /Users into an empty store", unit: perSecond, ours: b.fixed.Rate})
-	return err
+	f.IDs, err = f.create(p.addr, 1, users)
+	f.Rate = float64(users) / time.Since(began).Seconds()
+	b.add(row{metric: fmt.Sprintf("fill: POST /Users until %d", users), unit: perSecond, ours: f.Rate})
+	return f, err
 }
 
 // connect makes a connection with tokens.
@@ -77,42 +115,40 @@ func (b *bench) connect(ctx context.Context, data string, count int) (all []stri
 	return all, nil
 }
 
-var userID = regexp.MustCompile(`"id":"([^"]+)"`)
+var resourceID = regexp.MustCompile(`"id":"([^"]+)"`)
 
-// create makes the users 1 to n over all connections and returns their ids.
-func (f *fixture) create(addr string, n int) ([]string, error) {
-	var (
-		ids   = make([]string, n)
-		count atomic.Int64
-		errs  = make([]error, connections)
-		all   sync.WaitGroup
-	)
-	for i := range connections {
-		all.Go(func() {
-			c, err := dial(addr)
-			if err != nil {
-				errs[i] = err
-				return
-			}
-			defer c.close()
-			var request []byte
-			for {
-				user := int(count.Add(1))
-				if user > n {
-					return
-				}
-				request = f.appendRequest(request[:0], user, "POST", "/Users", newUser(user))
-				if _, err := c.send(request, 201); err != nil {
-					errs[i] = err
-					count.Store(int64(n))
-					return
-				}
-				ids[user-1] = string(userID.FindSubmatch(c.body)[1])
-			}
-		})
+// idIn is the id of the resource in an answer.
+func idIn(answer []byte) (string, error) {
+	m := resourceID.FindSubmatch(answer)
+	if m == nil {
+		return "", fmt.Errorf("an answer without an id: %.300s", answer)
 	}
-	all.Wait()
-	return ids, errors.Join(errs...)
+	return string(m[1]), nil
+}
+
+// create makes n users, the first of which has the number first, and returns their ids.
+func (f *fixture) create(addr string, first, n int) ([]string, error) {
+	ids := make([]string, n)
+	err := share(addr, fillers, n, func(c *client, i int) (err error) {
+		if i > 0 && i%100_000 == 0 {
+			fmt.Fprintf(os.Stderr, "  %d users\n", i)
+		}
+		if _, err := c.send(f.appendRequest(nil, i, "POST", "/Users", newUser(first+i)), 201); err != nil {
+			return err
+		}
+		ids[i], err = idIn(c.body)
+		return err
+	})
+	return ids, err
+}
+
+// group makes a group of members and returns its id.
+func (f *fixture) group(p *process, name string, members []string) (string, error) {
+	answer, err := p.ask(f.appendRequest(nil, 0, "POST", "/Groups?excludedAttributes=members", groupBody(name, members)), 201)
+	if err != nil {
+		return "", err
+	}
+	return idIn(answer)
 }
 
 // fresh puts a copy of the filled store where the program is measured. A PostgreSQL database stays as it is.
@@ -120,10 +156,11 @@ func (b *bench) fresh() error {
 	if b.database != "" {
 		return nil
 	}
-	return copyStore(b.filled(), b.work)
+	return copyStore(b.filled(b.users), b.work)
 }
 
-// copyStore copies a store that nobody has open.
+// copyStore copies a store that nobody has open, and waits until the disk has it: what is left to write would slow down the
+// commits that are measured next.
 func copyStore(from, to string) error {
 	if err := os.RemoveAll(to); err != nil {
 		return err
@@ -136,13 +173,26 @@ func copyStore(from, to string) error {
 		return err
 	}
 	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err == nil {
-			err = os.WriteFile(strings.Replace(file, from, to, 1), text, 0o600)
-		}
-		if err != nil {
+		if err := copyFile(file, strings.Replace(file, from, to, 1)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func copyFile(from, to string) (err error) {
+	source, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = source.Close() }() // it was read from
+	target, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, target.Close()) }()
+	if _, err := io.Copy(target, source); err != nil {
+		return err
+	}
+	return target.Sync()
 }

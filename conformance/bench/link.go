@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,7 +28,7 @@ func measureLink(ctx context.Context, b *bench) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, ours.stop()) }()
-	if _, err := ours.ask(b.fixed.appendRequest(nil, 0, "POST", "/Groups?excludedAttributes=members", b.everybody()), 201); err != nil {
+	if _, err := b.fixed.group(ours, "Everybody", b.fixed.IDs); err != nil {
 		return err
 	}
 	if _, err := b.rollcall(ctx, b.work, "team", "create", "--name", "bench", "--display-name", "Bench"); err != nil {
@@ -69,20 +68,6 @@ func measureLink(ctx context.Context, b *bench) (err error) {
 	add("PATCH title p99", &with.patches, &without.patches, 0.99)
 	add("deactivation, slowest", &with.deactivations, &without.deactivations, 1)
 	return nil
-}
-
-// everybody is the body of a group of all users.
-func (b *bench) everybody() string {
-	var body strings.Builder
-	body.WriteString(`{"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"],"displayName":"Everybody","members":[`)
-	for i, id := range b.fixed.IDs {
-		if i > 0 {
-			body.WriteByte(',')
-		}
-		body.WriteString(`{"value":"` + id + `"}`)
-	}
-	body.WriteString("]}")
-	return body.String()
 }
 
 // link makes the link and returns when the last user is in the team.

@@ -6,17 +6,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
-// source appends the next request to b. All connections call it at once.
+// source appends the next request to b, or nothing when there are no more. All connections call it at once.
 type source func(b []byte) []byte
 
-// load is what connections send to a process and the status that every answer has.
+// load is what connections send to a process and the status that every answer has; zero for any 2xx.
 type load struct {
 	to     *process
 	next   source
@@ -39,8 +41,8 @@ func (r *result) quantile(q float64) time.Duration {
 	return r.took[min(int(q*float64(len(r.took))), len(r.took)-1)]
 }
 
-// run sends over n connections, the next request as soon as the answer is there, until ctx ends or the time is over. The first
-// error ends it.
+// run sends over n connections, the next request as soon as the answer is there, until ctx ends, the time is over or the source
+// is empty. The first error ends it.
 func (l load) run(ctx context.Context, n int, length time.Duration) (result, error) {
 	ctx, cancel := context.WithTimeout(ctx, length)
 	defer cancel()
@@ -83,7 +85,9 @@ func (l load) connection(ctx context.Context) (took []time.Duration, size int64,
 	took = make([]time.Duration, 0, 1<<14)
 	var request []byte
 	for ctx.Err() == nil {
-		request = l.next(request[:0])
+		if request = l.next(request[:0]); len(request) == 0 {
+			break
+		}
 		began := time.Now()
 		n, err := c.send(request, l.status)
 		if err != nil {
@@ -95,8 +99,7 @@ func (l load) connection(ctx context.Context) (took []time.Duration, size int64,
 	return took, size, nil
 }
 
-// client is one keep-alive connection. It knows as little of HTTP as it can, so that it costs little beside what is measured:
-// answers have a Content-Length.
+// client is one keep-alive connection. It knows as little of HTTP as it can, so that it costs little beside what is measured.
 type client struct {
 	conn net.Conn
 	r    *bufio.Reader
@@ -113,19 +116,63 @@ func dial(addr string) (*client, error) {
 
 func (c *client) close() { _ = c.conn.Close() }
 
-// send sends one request and reads the answer, of which it returns the length.
+// send sends one request and reads the answer, of which it returns the length. A status other than that wanted is an
+// error; zero wants any 2xx.
 func (c *client) send(request []byte, want int) (size int, err error) {
-	if _, err := c.conn.Write(request); err != nil {
-		return 0, err
-	}
-	status, size, err := c.receive()
-	if err == nil && status != want {
+	status, size, err := c.exchange(request)
+	if err == nil && status != want && (want != 0 || status/100 != 2) {
 		err = fmt.Errorf("status %d, want %d: %.300s", status, want, c.body)
 	}
 	return size, err
 }
 
-var contentLength = []byte("Content-Length: ")
+// exchange sends one request and reads the answer, whatever it is.
+func (c *client) exchange(request []byte) (status, size int, err error) {
+	if _, err := c.conn.Write(request); err != nil {
+		return 0, 0, err
+	}
+	return c.receive()
+}
+
+// share has clients work off the numbers 0 to n-1, each over a connection of its own. The first error ends it.
+func share(addr string, clients, n int, work func(c *client, i int) error) error {
+	var (
+		count atomic.Int64
+		errs  = make([]error, clients)
+		all   sync.WaitGroup
+	)
+	for worker := range min(clients, n) {
+		all.Go(func() {
+			c, err := dial(addr)
+			if err != nil {
+				errs[worker] = err
+				return
+			}
+			defer c.close()
+			for {
+				i := int(count.Add(1)) - 1
+				if i >= n {
+					return
+				}
+				if err := work(c, i); err != nil {
+					errs[worker] = err
+					count.Store(int64(n))
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+	return errors.Join(errs...)
+}
+
+var (
+	contentLength = []byte("Content-Length: ")
+	chunked       = []byte("Transfer-Encoding: chunked")
+)
+
+// inChunks is the length of a body that does not say its length.
+const inChunks = -2
 
 func (c *client) receive() (status, size int, err error) {
 	length := -1
@@ -145,6 +192,9 @@ func (c *client) receive() (status, size int, err error) {
 			}
 			continue
 		case len(line) > 2:
+			if bytes.HasPrefix(line, chunked) {
+				length = inChunks
+			}
 			if bytes.HasPrefix(line, contentLength) {
 				length, err = strconv.Atoi(string(bytes.TrimSpace(line[len(contentLength):])))
 			}
@@ -157,16 +207,41 @@ func (c *client) receive() (status, size int, err error) {
 		}
 		break
 	}
-	if length < 0 {
-		return status, size, errors.New("an answer without Content-Length")
+	c.body = c.body[:0]
+	switch {
+	case length == inChunks:
+		err = c.readChunks()
+	case length < 0:
+		err = errors.New("an answer without Content-Length")
+	default:
+		err = c.read(length)
 	}
-	c.body = slices.Grow(c.body[:0], length)[:length]
-	for n := 0; n < length; {
-		read, err := c.r.Read(c.body[n:])
+	return status, size + len(c.body), err
+}
+
+// read appends so many bytes to the body.
+func (c *client) read(length int) error {
+	n := len(c.body)
+	c.body = slices.Grow(c.body, length)[:n+length]
+	_, err := io.ReadFull(c.r, c.body[n:])
+	return err
+}
+
+func (c *client) readChunks() error {
+	for {
+		line, err := c.r.ReadSlice('\n')
 		if err != nil {
-			return 0, 0, err
+			return err
 		}
-		n += read
+		length, err := strconv.ParseUint(string(bytes.TrimSpace(line)), 16, 31)
+		if err == nil {
+			err = c.read(int(length))
+		}
+		if err == nil {
+			_, err = c.r.Discard(len("\r\n"))
+		}
+		if err != nil || length == 0 {
+			return err
+		}
 	}
-	return status, size + length, nil
 }

@@ -1,14 +1,17 @@
 // Command bench measures the program against what the machine allows, both sides in the same run and turn by turn, and
-// prints a table: metric, ours, limit, ratio. It owns the load, the bare sides and the table; what is measured is the real
-// binary, over HTTP and the command line, as a customer sees it, so it imports nothing of ours. `make bench` is its caller.
+// prints a table: what, ours, limit, ratio, bar, held. It owns the load, the other sides and the table; what is measured is the
+// real binary, over HTTP and the command line, as a customer sees it, so it imports nothing of ours. `make bench` is its caller;
+// a full run ends by writing docs/performance.md.
 //
 // A read is held against a net/http handler that answers the same bytes. A write is held against 1/(1/bare + 1/raw): bare is
-// such a handler, raw a loop that writes to a copy of the same SQLite file what one such request was seen to write. The
-// program, the load and the bare side share two cores.
+// such a handler, raw a loop that writes to a copy of the same SQLite file what one such request was seen to write. What must
+// not grow is held against the program itself, with fewer users or members. The program, the load and the other side share two
+// cores.
 package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -17,6 +20,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -30,30 +34,56 @@ const (
 type bench struct {
 	binary   string
 	database string // URL of an empty PostgreSQL database; empty for SQLite
-	users    int
+	users    int    // in the store, and members of the large group; the large store has ten times as many, the small one a hundredth
+	million  bool   // whether the large store is measured
 	rounds   int
 	length   time.Duration // of one side's turn in a round
+	report   string        // file that the table is written to; empty for none
+	peers    bool          // whether the peer is measured, and nothing else
 
-	folder string // holds every file of the run
-	work   string // the data folder of the program while it is measured
-	fixed  fixture
+	folder string  // holds every file of the run
+	work   string  // the data folder of the program while it is measured
+	schema string  // of the program's database
 	post   []write // what a POST of a user writes
 	patch  []write // what a PATCH of active writes
 	seenID string  // of the user that was posted and patched then
-	rows   []row
+
+	fixed, large, small fixture // of the filled stores; without users until they are needed
+	newcomers           source  // makes users in the large store that it does not have
+	rows                []row
 }
+
+// store is what a measure begins with.
+type store int
+
+const (
+	noStore    store = iota
+	usersStore       // b.fixed
+	largeStore       // b.large and b.small too
+)
 
 // measures are the rows of the table, in their order. A new bar is a new line here.
 var measures = []struct {
-	name string
-	run  func(context.Context, *bench) error
+	name, what string
+	run        func(context.Context, *bench) error
+	needs      store
+	postgres   bool // whether it is measured on PostgreSQL too
 }{
-	{"get", measureGet},
-	{"filter", measureFilter},
-	{"post", measurePost},
-	{"patch", measurePatch},
-	{"link", measureLink},
-	{"parse", measureParse},
+	{"get", "GET /Users/{id}", measureGet, usersStore, true},
+	{"filter", "GET /Users?filter=userName eq", measureFilter, usersStore, true},
+	{"post", "POST /Users", measurePost, usersStore, true},
+	{"patch", "PATCH /Users/{id} active", measurePatch, usersStore, true},
+	{"members", "a member more in a large group", measureMembers, usersStore, false},
+	{"scale", "requests with many users", measureScale, largeStore, false},
+	{"cursor", "a page far behind the first", measureCursor, largeStore, false},
+	{"scan", "a filter that no index leads to", measureScan, largeStore, false},
+	{"replace", "PUT of a large group", measureReplace, usersStore, false},
+	{"whole", "GET of a large group", measureWhole, usersStore, false},
+	{"sync", "first sync", measureSync, noStore, false},
+	{"memory", "memory with many users", measureMemory, largeStore, false},
+	{"start", "start with many users", measureStart, largeStore, false},
+	{"link", "requests while a link is worked off", measureLink, usersStore, true},
+	{"parse", "parsing a filter", measureParse, noStore, true},
 }
 
 func main() {
@@ -63,7 +93,7 @@ func main() {
 	}
 }
 
-func run() error {
+func run() (err error) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	b, only, bare := flags()
@@ -74,6 +104,9 @@ func run() error {
 	if err != nil {
 		return err
 	}
+	if b.users < 1000 {
+		return errors.New("-users: at least 1000")
+	}
 	if err := shareCores(); err != nil {
 		return err
 	}
@@ -83,36 +116,86 @@ func run() error {
 		}
 		defer func() { _ = os.RemoveAll(b.folder) }() // a temporary folder
 	}
+	began := time.Now()
 	if err := b.prepare(ctx); err != nil {
 		return err
 	}
+	if b.peers {
+		err = measurePeers(ctx, b)
+	} else {
+		err = b.measure(ctx, wanted)
+	}
+	if err != nil {
+		return err
+	}
+	return b.publish(os.Stdout, time.Since(began))
+}
+
+// measure runs the measures that are wanted.
+func (b *bench) measure(ctx context.Context, wanted *regexp.Regexp) error {
 	for _, m := range measures {
 		if !wanted.MatchString(m.name) {
 			continue
+		}
+		switch {
+		case b.database != "" && !m.postgres:
+			b.add(row{metric: m.what, missing: true, note: "only on SQLite"})
+			continue
+		case m.needs == largeStore && !b.million:
+			b.add(row{metric: m.what, missing: true, note: "-million=false leaves it out"})
+			continue
+		}
+		if err := b.need(ctx, m.needs); err != nil {
+			return err
 		}
 		fmt.Fprintln(os.Stderr, "measuring", m.name)
 		if err := m.run(ctx, b); err != nil {
 			return fmt.Errorf("%s: %w", m.name, err)
 		}
 	}
-	return b.print(os.Stdout)
+	return nil
 }
 
 // flags reads the command line: the run, what of it is wanted, and the file of a bare side.
 func flags() (b *bench, only, bare string) {
+	var names []string
+	for _, m := range measures {
+		names = append(names, m.name)
+	}
 	b = &bench{}
 	flag.StringVar(&b.binary, "binary", "bin/rollcall", "program to measure")
 	flag.StringVar(&b.database, "database", "", "URL of an empty PostgreSQL database to measure instead of SQLite; writes then have no raw side")
-	flag.StringVar(&b.folder, "data", "", "folder that keeps the filled store for the next run, on the disk to measure; empty: a temporary one")
-	flag.IntVar(&b.users, "users", 100_000, "users in the store")
+	flag.StringVar(&b.folder, "data", "bench-data", "folder that keeps the filled stores for the next run, on the disk to measure; empty: a temporary one")
+	flag.IntVar(&b.users, "users", 100_000, "users in the store; the large one has ten times as many, the small one a hundredth")
+	flag.BoolVar(&b.million, "million", true, "measure the large store too; to fill it takes minutes, once")
 	flag.IntVar(&b.rounds, "rounds", 5, "rounds of each metric; the one with the median ratio is printed")
 	flag.DurationVar(&b.length, "length", 3*time.Second, "length of one side's turn in a round")
-	flag.StringVar(&only, "run", "", "measure only what this regular expression matches of get, filter, post, patch, link, parse")
+	flag.StringVar(&only, "run", "", "measure only what this regular expression matches of "+strings.Join(names, ", "))
+	flag.StringVar(&b.report, "write", "", "Markdown `file` to write the table to; a full run writes docs/performance.md of itself")
+	flag.BoolVar(&b.peers, "peers", false, "measure the program beside a released peer instead, and write docs/performance-peers.md")
 	flag.StringVar(&bare, "bare", "", "answer every request with the response in this file (the bench starts itself so)")
 	quick := flag.Bool("quick", false, "10,000 users and short rounds, for a first look")
 	flag.Parse()
-	if *quick {
-		b.users, b.rounds, b.length = 10_000, 3, time.Second
+	set := map[string]bool{}
+	flag.Visit(func(f *flag.Flag) { set[f.Name] = true })
+	short := func(name string, shorten func()) {
+		if *quick && !set[name] {
+			shorten()
+		}
+	}
+	short("users", func() { b.users = 10_000 })
+	short("rounds", func() { b.rounds = 3 })
+	short("length", func() { b.length = time.Second })
+	if b.peers && !set["users"] {
+		b.users = peerUsers
+	}
+	full := !set["users"] && !set["rounds"] && !set["length"] && !set["database"] && only == "" && b.million && !*quick
+	switch {
+	case b.report != "" || !full:
+	case b.peers:
+		b.report = "docs/performance-peers.md"
+	default:
+		b.report = "docs/performance.md"
 	}
 	return b, only, bare
 }
@@ -134,7 +217,7 @@ func shareCores() error {
 	return syscall.Exec(taskset, append([]string{"taskset", "-c", "0,1", self}, os.Args[1:]...), os.Environ())
 }
 
-// prepare finds out what requests write and makes the filled store.
+// prepare makes the folders and finds out what requests write.
 func (b *bench) prepare(ctx context.Context) (err error) {
 	if b.binary, err = filepath.Abs(b.binary); err != nil {
 		return err
@@ -147,11 +230,10 @@ func (b *bench) prepare(ctx context.Context) (err error) {
 	}
 	b.work = filepath.Join(b.folder, "work")
 	if b.database != "" {
-		return b.fill(ctx, b.work, "")
+		return nil
 	}
-	schema, err := b.observe(ctx)
-	if err != nil {
+	if b.schema, err = b.observe(ctx); err != nil {
 		return fmt.Errorf("what a request writes: %w", err)
 	}
-	return b.fillOnce(ctx, schema)
+	return nil
 }

@@ -56,7 +56,7 @@ func (b *bench) observe(ctx context.Context) (schema string, err error) {
 		return "", err
 	}
 	// The first request may write what is written once.
-	if f.IDs, err = f.create(p.addr, 1); err != nil {
+	if f.IDs, err = f.create(p.addr, 1, 1); err != nil {
 		return "", err
 	}
 	db, err := openFile(filepath.Join(data, "rollcall.db"), "mode", "ro")
@@ -67,7 +67,7 @@ func (b *bench) observe(ctx context.Context) (schema string, err error) {
 	if b.post, err = difference(db, func() error {
 		answer, err := p.ask(f.appendRequest(nil, 0, "POST", "/Users", newUser(seen)), 201)
 		if err == nil {
-			b.seenID = string(userID.FindSubmatch(answer)[1])
+			b.seenID, err = idIn(answer)
 		}
 		return err
 	}); err != nil {

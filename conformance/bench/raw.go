@@ -47,7 +47,7 @@ type user struct {
 
 // openRaw opens a copy of the filled store for a loop of writes. target says whom the n-th request is about.
 func (b *bench) openRaw(ctx context.Context, writes []write, target func(*sql.DB) (func(turn int) user, error)) (r *raw, err error) {
-	if err := copyStore(b.filled(), filepath.Join(b.folder, "raw")); err != nil {
+	if err := copyStore(b.filled(b.users), filepath.Join(b.folder, "raw")); err != nil {
 		return nil, err
 	}
 	// As the program has it, but that SQLite copies the log into the file itself, at its default of 1,000 pages.

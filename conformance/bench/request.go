@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strconv"
+	"strings"
 	"sync/atomic"
 )
 
@@ -41,6 +42,30 @@ func newUser(n int) string {
 	return `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"` + u + `@example.com","externalId":"00` + u +
 		`","name":{"givenName":"Given-` + u + `","familyName":"Family-` + u + `"},"displayName":"Given-` + u + ` Family-` + u +
 		`","emails":[{"primary":true,"value":"` + u + `@example.com","type":"work"}],"locale":"en-US","groups":[],"active":true}`
+}
+
+// groupBody is the body of a POST or PUT of a group.
+func groupBody(name string, members []string) string {
+	return `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"],"displayName":"` + name + `","members":` + references(members) + `}`
+}
+
+// addition is the body of a PATCH that adds members to a group.
+func addition(members ...string) string {
+	return `{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"add","path":"members","value":` +
+		references(members) + `}]}`
+}
+
+func references(ids []string) string {
+	var list strings.Builder
+	list.WriteByte('[')
+	for i, id := range ids {
+		if i > 0 {
+			list.WriteByte(',')
+		}
+		list.WriteString(`{"value":"` + id + `"}`)
+	}
+	list.WriteByte(']')
+	return list.String()
 }
 
 const (
@@ -90,5 +115,24 @@ func (f *fixture) patches() source {
 			body = activation
 		}
 		return f.appendRequest(b, n, "PATCH", "/Users/"+f.IDs[order[n%f.Users]], body)
+	}
+}
+
+// toggles deactivates users and activates each again some thousand requests later, so that both run at once in equal shares,
+// whatever the number of users: every request changes something.
+func (f *fixture) toggles() source {
+	var count atomic.Int64
+	order, lag := order(f.Users), min(f.Users/2, 10_000)
+	return func(b []byte) []byte {
+		n := int(count.Add(1)) - 1
+		turn, body := n, deactivation
+		if n >= lag {
+			if turn = (n - lag) / 2; (n-lag)%2 == 0 {
+				turn += lag
+			} else {
+				body = activation
+			}
+		}
+		return f.appendRequest(b, n, "PATCH", "/Users/"+f.IDs[order[turn%f.Users]], body)
 	}
 }
