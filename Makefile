@@ -3,10 +3,10 @@ FUZZTIME ?= 30s
 LISTEN ?= 127.0.0.1:8080
 BENCH ?=
 
-.PHONY: help deps build run test lint check bench fuzz clean
+.PHONY: help deps build run test lint check bench bench-peers fuzz clean
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 deps: ## install what the tests need and the machine lacks: postgresql, gcc
 	@missing=(); \
@@ -41,8 +41,11 @@ lint: ## check form and common mistakes: gofumpt, vet, staticcheck, errcheck
 check: ## what CI runs: test, lint, and nothing changed by them
 	@.ci/run
 
-bench: build ## measure the program against what the machine allows (BENCH=-quick for a first look)
+bench: build ## measure every bar and write docs/performance.md (BENCH=-quick for a first look, which writes nothing)
 	go run ./conformance/bench $(BENCH)
+
+bench-peers: build ## measure the program beside npm's scimmy under the same load; needs Node.js and npm
+	go run ./conformance/bench -peers $(BENCH)
 
 fuzz: ## run every fuzz target for FUZZTIME (30s)
 	@grep -ro --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' . | while IFS=: read -r file target; do \

@@ -27,7 +27,7 @@ func TestClient_receive(t *testing.T) {
 			"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\nHTTP", 200, "hello", false,
 		},
 		"a chunk that ends early": {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nA\r\nhel", 200, "", true},
-		"a body that ends early":  {"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel", 0, "", true},
+		"a body that ends early":  {"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel", 200, "", true},
 		"no HTTP":                 {"hello\r\n", 0, "", true},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -58,7 +58,7 @@ func (b *bench) fillOnce(ctx context.Context, users int) (f fixture, err error) 
 		err = json.Unmarshal(text, &f)
 	}
 	if err == nil && f.Users == users && f.Schema == b.schema {
-		b.add(row{metric: fmt.Sprintf("fill: POST /Users until %d (of an earlier run)", users), unit: perSecond, ours: f.Rate})
+		b.addFill(f, " (of an earlier run)")
 		return f, nil
 	}
 	if f, err = b.fill(ctx, b.filled(users), users); err != nil {
@@ -75,8 +75,12 @@ func (b *bench) filled(users int) string {
 	return filepath.Join(b.folder, fmt.Sprintf("filled-%d", users))
 }
 
-// workLarge is the data folder of the program while it is measured with many users. All measures of a run use the one copy.
+// Data folders of the program while it is measured: with many users, where all measures of a run use the one copy, with few, and
+// with none at first; and that of the raw side.
 func (b *bench) workLarge() string { return filepath.Join(b.folder, "work-large") }
+func (b *bench) workSmall() string { return filepath.Join(b.folder, "work-small") }
+func (b *bench) workSync() string  { return filepath.Join(b.folder, "work-sync") }
+func (b *bench) workRaw() string   { return filepath.Join(b.folder, "raw") }
 
 // fill makes a store with a connection, its tokens and users in a folder.
 func (b *bench) fill(ctx context.Context, data string, users int) (f fixture, err error) {
@@ -96,8 +100,15 @@ func (b *bench) fill(ctx context.Context, data string, users int) (f fixture, er
 	began := time.Now()
 	f.IDs, err = f.create(p.addr, 1, users)
 	f.Rate = float64(users) / time.Since(began).Seconds()
-	b.add(row{metric: fmt.Sprintf("fill: POST /Users until %d", users), unit: perSecond, ours: f.Rate})
+	b.addFill(f, "")
 	return f, err
+}
+
+// addFill adds the row of a filled store, but of the small one: it is too quickly filled to tell.
+func (b *bench) addFill(f fixture, when string) {
+	if f.Users >= b.users {
+		b.add(row{metric: "fill: POST /Users until " + thousands(f.Users) + when, unit: perSecond, ours: f.Rate})
+	}
 }
 
 // connect makes a connection with tokens.

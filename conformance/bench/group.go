@@ -57,7 +57,7 @@ func measureMembers(ctx context.Context, b *bench) (err error) {
 	if err != nil {
 		return err
 	}
-	b.addCost(fmt.Sprintf("PATCH: a member more in a group of %d, limit: of %d", b.users, smallGroup), 1.2, pairs)
+	b.addCost(fmt.Sprintf("PATCH: a member more in a group of %s, limit: of %d", thousands(b.users), smallGroup), 1.2, pairs)
 	return nil
 }
 
@@ -125,7 +125,7 @@ func measureReplace(ctx context.Context, b *bench) (err error) {
 		return err
 	}
 	b.add(row{
-		metric: fmt.Sprintf("PUT of a group of %d, %d new, limit: parsing its body", b.users, newMembers), unit: milliseconds,
+		metric: fmt.Sprintf("PUT of a group of %s, %d new, limit: parsing its body", thousands(b.users), newMembers), unit: milliseconds,
 		ours: took.Seconds() * 1000, limit: parsing.Seconds() * 1000 / float64(b.rounds), bar: atMost(3),
 		note: fmt.Sprintf("%.1f MB; %d others gone", float64(len(body))/1e6, newMembers),
 	})
@@ -163,7 +163,7 @@ func measureWhole(ctx context.Context, b *bench) (err error) {
 		return err
 	}
 	line := row{
-		metric: fmt.Sprintf("GET of a group of %d: growth of the program", b.users), unit: mebibytes, bar: atMost(32),
+		metric: fmt.Sprintf("GET of a group of %s: growth of the program", thousands(b.users)), unit: mebibytes, bar: atMost(32),
 		ours: max(ours.memory(peak)-before, 0.1), p50: time.Since(began),
 		note: fmt.Sprintf("from %.1f MiB; %.1f MB read", before, float64(len(answer))/1e6),
 	}

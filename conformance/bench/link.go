@@ -58,7 +58,7 @@ func measureLink(ctx context.Context, b *bench) (err error) {
 	took := time.Since(began)
 	add := func(what string, r, without *result, q float64) {
 		b.add(row{
-			metric: fmt.Sprintf("%s while a link of %d is worked off", what, b.users), unit: milliseconds,
+			metric: fmt.Sprintf("%s while a link of %s is worked off", what, thousands(b.users)), unit: milliseconds,
 			ours: r.quantile(q).Seconds() * 1000, limit: promptly, p50: r.quantile(0.5), p99: r.quantile(0.99),
 			note: fmt.Sprintf("max %s; %d requests in %.1f s; without p50 %s, p99 %s", short(r.quantile(1)), len(r.took), took.Seconds(),
 				short(without.quantile(0.5)), short(without.quantile(0.99))),

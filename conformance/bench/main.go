@@ -12,7 +12,6 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -20,7 +19,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
-	"strings"
 	"syscall"
 	"time"
 )
@@ -116,23 +114,33 @@ func run() (err error) {
 		}
 		defer func() { _ = os.RemoveAll(b.folder) }() // a temporary folder
 	}
+	return b.carryOut(ctx, wanted)
+}
+
+// carryOut measures what is wanted and publishes what came of it.
+func (b *bench) carryOut(ctx context.Context, wanted *regexp.Regexp) error {
 	began := time.Now()
 	if err := b.prepare(ctx); err != nil {
 		return err
 	}
+	defer b.tidy()
 	if b.peers {
-		err = measurePeers(ctx, b)
-	} else {
-		err = b.measure(ctx, wanted)
+		if err := measurePeers(ctx, b); err != nil {
+			return err
+		}
+		return b.publish(os.Stdout, time.Since(began))
 	}
-	if err != nil {
-		return err
+	failed := b.measure(ctx, wanted)
+	if ctx.Err() != nil {
+		return failed
 	}
-	return b.publish(os.Stdout, time.Since(began))
+	return errors.Join(failed, b.publish(os.Stdout, time.Since(began)))
 }
 
-// measure runs the measures that are wanted.
+// measure runs the measures that are wanted. One that fails has a row that says so, and the others run all the same: they took
+// long.
 func (b *bench) measure(ctx context.Context, wanted *regexp.Regexp) error {
+	var failed []error
 	for _, m := range measures {
 		if !wanted.MatchString(m.name) {
 			continue
@@ -145,59 +153,29 @@ func (b *bench) measure(ctx context.Context, wanted *regexp.Regexp) error {
 			b.add(row{metric: m.what, missing: true, note: "-million=false leaves it out"})
 			continue
 		}
-		if err := b.need(ctx, m.needs); err != nil {
-			return err
+		err := b.need(ctx, m.needs)
+		if err == nil {
+			fmt.Fprintln(os.Stderr, "measuring", m.name)
+			err = m.run(ctx, b)
 		}
-		fmt.Fprintln(os.Stderr, "measuring", m.name)
-		if err := m.run(ctx, b); err != nil {
-			return fmt.Errorf("%s: %w", m.name, err)
+		if err != nil {
+			err = fmt.Errorf("%s: %w", m.name, err)
+			fmt.Fprintln(os.Stderr, err)
+			b.add(row{metric: m.what, missing: true, note: "it failed"})
+			failed = append(failed, err)
+		}
+		if ctx.Err() != nil {
+			break
 		}
 	}
-	return nil
+	return errors.Join(failed...)
 }
 
-// flags reads the command line: the run, what of it is wanted, and the file of a bare side.
-func flags() (b *bench, only, bare string) {
-	var names []string
-	for _, m := range measures {
-		names = append(names, m.name)
+// tidy removes what no later run needs: the copies of the filled stores.
+func (b *bench) tidy() {
+	for _, data := range []string{b.work, b.workLarge(), b.workSmall(), b.workSync(), b.workRaw()} {
+		_ = os.RemoveAll(data) // the next run does it, or says why not
 	}
-	b = &bench{}
-	flag.StringVar(&b.binary, "binary", "bin/rollcall", "program to measure")
-	flag.StringVar(&b.database, "database", "", "URL of an empty PostgreSQL database to measure instead of SQLite; writes then have no raw side")
-	flag.StringVar(&b.folder, "data", "bench-data", "folder that keeps the filled stores for the next run, on the disk to measure; empty: a temporary one")
-	flag.IntVar(&b.users, "users", 100_000, "users in the store; the large one has ten times as many, the small one a hundredth")
-	flag.BoolVar(&b.million, "million", true, "measure the large store too; to fill it takes minutes, once")
-	flag.IntVar(&b.rounds, "rounds", 5, "rounds of each metric; the one with the median ratio is printed")
-	flag.DurationVar(&b.length, "length", 3*time.Second, "length of one side's turn in a round")
-	flag.StringVar(&only, "run", "", "measure only what this regular expression matches of "+strings.Join(names, ", "))
-	flag.StringVar(&b.report, "write", "", "Markdown `file` to write the table to; a full run writes docs/performance.md of itself")
-	flag.BoolVar(&b.peers, "peers", false, "measure the program beside a released peer instead, and write docs/performance-peers.md")
-	flag.StringVar(&bare, "bare", "", "answer every request with the response in this file (the bench starts itself so)")
-	quick := flag.Bool("quick", false, "10,000 users and short rounds, for a first look")
-	flag.Parse()
-	set := map[string]bool{}
-	flag.Visit(func(f *flag.Flag) { set[f.Name] = true })
-	short := func(name string, shorten func()) {
-		if *quick && !set[name] {
-			shorten()
-		}
-	}
-	short("users", func() { b.users = 10_000 })
-	short("rounds", func() { b.rounds = 3 })
-	short("length", func() { b.length = time.Second })
-	if b.peers && !set["users"] {
-		b.users = peerUsers
-	}
-	full := !set["users"] && !set["rounds"] && !set["length"] && !set["database"] && only == "" && b.million && !*quick
-	switch {
-	case b.report != "" || !full:
-	case b.peers:
-		b.report = "docs/performance-peers.md"
-	default:
-		b.report = "docs/performance.md"
-	}
-	return b, only, bare
 }
 
 // shareCores gives this process and those that it starts two cores, also on a machine that has more.

@@ -60,14 +60,18 @@ func (b *bench) markdown(took time.Duration) []byte {
 func verdict(bars []row) string {
 	var not []string
 	for _, r := range bars {
-		if held := r.held(); held != "yes" {
-			not = append(not, fmt.Sprintf("%s (%s)", r.metric, strings.Replace(held, "no", "not held", 1)))
+		switch r.held() {
+		case "yes":
+		case "no":
+			not = append(not, r.metric)
+		default:
+			not = append(not, r.metric+" (not measured)")
 		}
 	}
 	if len(not) == 0 {
 		return "Every bar is held."
 	}
-	return "Every bar is held but: " + strings.Join(not, "; ") + "."
+	return "Not held: " + strings.Join(not, "; ") + "."
 }
 
 // cells writes a line of a table.

@@ -46,7 +46,7 @@ func measureMemory(ctx context.Context, b *bench) (err error) {
 		return err
 	}
 	line := row{
-		metric: fmt.Sprintf("memory with %d users, under load", b.large.Users), unit: mebibytes, bar: atMost(256),
+		metric: fmt.Sprintf("memory with %s users, under load", thousands(b.large.Users)), unit: mebibytes, bar: atMost(256),
 		ours: ours.memory(peak), p50: all.quantile(0.5), p99: all.quantile(0.99),
 		note: fmt.Sprintf("the most since the start; %.0f/s of 4 GET, 2 filter, 1 POST, 1 PATCH", all.rate),
 	}
@@ -79,7 +79,7 @@ func measureStart(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	b.add(row{metric: fmt.Sprintf("start to ready with %d users", b.large.Users), unit: seconds, ours: took.Seconds(), bar: atMost(0.5)})
+	b.add(row{metric: fmt.Sprintf("start to ready with %s users", thousands(b.large.Users)), unit: seconds, ours: took.Seconds(), bar: atMost(0.5)})
 	return nil
 }
 

@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"time"
 )
 
 const (
@@ -35,21 +34,16 @@ func measurePeers(ctx context.Context, b *bench) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, ours.stop()) }()
-	peer, err := launch(ctx, folder+".log", "node", filepath.Join(folder, "server.mjs"))
+	peer, err := launch(ctx, folder+".log", "env", "NODE_ENV=production", "node", filepath.Join(folder, "server.mjs"))
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, peer.stop()) }()
 	theirs := fixture{Users: b.users, Tokens: b.fixed.Tokens}
 	fmt.Fprintf(os.Stderr, "filling the peer with %d users\n", b.users)
-	began := time.Now()
 	if theirs.IDs, err = theirs.create(peer.addr, 1, b.users); err != nil {
 		return err
 	}
-	b.add(row{
-		metric: fmt.Sprintf("fill: POST /Users until %d", b.users), unit: perSecond, ours: b.fixed.Rate,
-		limit: float64(b.users) / time.Since(began).Seconds(),
-	})
 	for _, kind := range []struct {
 		metric string
 		next   func(f *fixture) source

@@ -47,11 +47,11 @@ type user struct {
 
 // openRaw opens a copy of the filled store for a loop of writes. target says whom the n-th request is about.
 func (b *bench) openRaw(ctx context.Context, writes []write, target func(*sql.DB) (func(turn int) user, error)) (r *raw, err error) {
-	if err := copyStore(b.filled(b.users), filepath.Join(b.folder, "raw")); err != nil {
+	if err := copyStore(b.filled(b.users), b.workRaw()); err != nil {
 		return nil, err
 	}
 	// As the program has it, but that SQLite copies the log into the file itself, at its default of 1,000 pages.
-	db, err := openFile(filepath.Join(b.folder, "raw", "rollcall.db"), "_journal_mode", "wal", "_synchronous", "full",
+	db, err := openFile(filepath.Join(b.workRaw(), "rollcall.db"), "_journal_mode", "wal", "_synchronous", "full",
 		"_foreign_keys", "1", "_cache_size", "-65536", "_busy_timeout", "5000")
 	if err != nil {
 		return nil, err

@@ -99,6 +99,14 @@ func (u unit) format(v float64) string {
 	return fmt.Sprintf("%.0f%s", v, u)
 }
 
+// thousands writes a number as a reader wants it.
+func thousands(n int) string {
+	if n < 1000 {
+		return strconv.Itoa(n)
+	}
+	return fmt.Sprintf("%s,%03d", thousands(n/1000), n%1000)
+}
+
 func (b *bench) add(r row) { b.rows = append(b.rows, r) }
 
 // publish prints the table and, where a file is named, writes it there.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/url"
 	"os"
-	"path/filepath"
 	"regexp"
 	"sync/atomic"
 	"time"
@@ -56,16 +55,15 @@ func measureScale(ctx context.Context, b *bench) (err error) {
 }
 
 func (b *bench) scaled(metric string) string {
-	return fmt.Sprintf("%s at %d users, limit: at %d", metric, b.large.Users, b.small.Users)
+	return fmt.Sprintf("%s at %s users, limit: at %s", metric, thousands(b.large.Users), thousands(b.small.Users))
 }
 
 // serveSmall starts the program with few users.
 func (b *bench) serveSmall(ctx context.Context) (*process, error) {
-	data := filepath.Join(b.folder, "work-small")
-	if err := copyStore(b.filled(b.small.Users), data); err != nil {
+	if err := copyStore(b.filled(b.small.Users), b.workSmall()); err != nil {
 		return nil, err
 	}
-	return b.serve(ctx, data)
+	return b.serve(ctx, b.workSmall())
 }
 
 // postToSmall is a turn of POSTs, each time from few users on: a turn makes more than there were.
@@ -94,7 +92,7 @@ func measureCursor(ctx context.Context, b *bench) (err error) {
 	}
 	defer func() { err = errors.Join(err, large.stop()) }()
 	depth := b.large.Users / 10 * 9
-	metric := fmt.Sprintf("a cursor page at depth %d, limit: the first", depth)
+	metric := fmt.Sprintf("a cursor page at depth %s, limit: the first", thousands(depth))
 	cursor, err := b.walk(large, depth/pageSize)
 	if err != nil {
 		return err

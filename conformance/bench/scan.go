@@ -85,7 +85,7 @@ func (b *bench) scanAlone(large *process) error {
 		return err
 	}
 	line := row{
-		metric: fmt.Sprintf("filter of one term without an index at %d users", b.large.Users), unit: seconds,
+		metric: fmt.Sprintf("filter of one term without an index at %s users", thousands(b.large.Users)), unit: seconds,
 		ours: took.Seconds(), bar: atMost(2), note: "name.familyName eq",
 	}
 	if refused > 0 {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"time"
 )
 
@@ -18,7 +17,7 @@ const (
 // measureSync pushes everything into an empty program as identity providers do at first: look for each user, make it; look for
 // each group, make it, add its members in chunks.
 func measureSync(ctx context.Context, b *bench) (err error) {
-	data := filepath.Join(b.folder, "work-sync")
+	data := b.workSync()
 	if err := os.RemoveAll(data); err != nil {
 		return err
 	}
@@ -44,8 +43,9 @@ func measureSync(ctx context.Context, b *bench) (err error) {
 	}
 	all := time.Since(began)
 	b.add(row{
-		metric: fmt.Sprintf("first sync of %d users, %d groups, %d memberships; %d clients", f.Users, groups, groups*syncMembers, syncClients),
-		unit:   perSecond, ours: float64(f.Users) / users.Seconds(),
+		metric: fmt.Sprintf("first sync of %s users, %s groups, %s memberships; %d clients",
+			thousands(f.Users), thousands(groups), thousands(groups*syncMembers), syncClients),
+		unit: perSecond, ours: float64(f.Users) / users.Seconds(),
 		note: fmt.Sprintf("users in %.1f s; %.1f s in all; %.0f memberships/s", users.Seconds(), all.Seconds(),
 			float64(groups*syncMembers)/(all-users).Seconds()),
 	})
