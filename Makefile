@@ -6,7 +6,7 @@ BENCH ?=
 .PHONY: help deps build run test lint check bench bench-peers fuzz clean
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 deps: ## install what the tests need and the machine lacks: postgresql, gcc
 	@missing=(); \

@@ -38,20 +38,16 @@ func measureMembers(ctx context.Context, b *bench) (err error) {
 	toLarge := func(ctx context.Context) (result, error) {
 		ids := spare[largeTurns*adds:][:adds]
 		largeTurns++
-		return b.addMembers(ctx, ours, []string{large}, ids)
+		return b.fixed.addMembers(ctx, ours, []string{large}, ids, b.length)
 	}
 	toSmall := func(ctx context.Context) (r result, err error) {
 		ids := spare[smallTurns*adds:][:adds]
-		// As many small groups as leave each below twice its size, and new ones in each turn.
-		groups := make([]string, max(adds/smallGroup, 1))
-		for i := range groups {
-			members := b.fixed.IDs[i*smallGroup%(b.users-smallGroup):][:smallGroup]
-			if groups[i], err = b.fixed.group(ours, fmt.Sprintf("Group %d of turn %d", i, smallTurns), members); err != nil {
-				return r, err
-			}
-		}
 		smallTurns++
-		return b.addMembers(ctx, ours, groups, ids)
+		groups, err := b.fixed.smallGroups(ours, smallTurns, adds/smallGroup)
+		if err != nil {
+			return r, err
+		}
+		return b.fixed.addMembers(ctx, ours, groups, ids, b.length)
 	}
 	pairs, err := b.byTurns(ctx, toLarge, toSmall)
 	if err != nil {
@@ -61,17 +57,28 @@ func measureMembers(ctx context.Context, b *bench) (err error) {
 	return nil
 }
 
-// addMembers adds each of ids to one of the groups.
-func (b *bench) addMembers(ctx context.Context, p *process, groups, ids []string) (result, error) {
+// smallGroups makes groups of the first users, for a turn in which each gets as many members more.
+func (f *fixture) smallGroups(p *process, turn, n int) (ids []string, err error) {
+	ids = make([]string, n)
+	for i := range ids {
+		if ids[i], err = f.group(p, fmt.Sprintf("Group %d of turn %d", i, turn), f.IDs[i*smallGroup:][:smallGroup]); err != nil {
+			return nil, err
+		}
+	}
+	return ids, nil
+}
+
+// addMembers adds each of ids to one of the groups, until the time is over.
+func (f *fixture) addMembers(ctx context.Context, p *process, groups, ids []string, length time.Duration) (result, error) {
 	var count atomic.Int64
 	next := func(r []byte) []byte {
 		n := int(count.Add(1)) - 1
 		if n >= len(ids) {
 			return r
 		}
-		return b.fixed.appendRequest(r, n, "PATCH", "/Groups/"+groups[n%len(groups)]+"?excludedAttributes=members", addition(ids[n]))
+		return f.appendRequest(r, n, "PATCH", "/Groups/"+groups[n%len(groups)]+"?excludedAttributes=members", addition(ids[n]))
 	}
-	return load{to: p, next: next, status: 200}.run(ctx, connections, time.Hour)
+	return load{to: p, next: next, status: 200}.run(ctx, connections, length)
 }
 
 // measureReplace holds a PUT of a large group, in which some members are new and as many are gone, against parsing its body.

@@ -75,9 +75,9 @@ func TestBench_walks_to_the_cursor_behind_a_page(t *testing.T) {
 			t.Errorf("request %d is %s", asked, r.URL)
 		}
 		if asked++; asked < 5 {
-			fmt.Fprintf(w, `{"nextCursor":"%d%s"}`, asked, suffix)
+			_, _ = fmt.Fprintf(w, `{"nextCursor":"%d%s"}`, asked, suffix)
 		} else {
-			fmt.Fprint(w, `{}`)
+			_, _ = fmt.Fprint(w, `{}`)
 		}
 	}))
 	defer server.Close()

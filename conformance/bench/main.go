@@ -102,8 +102,8 @@ func run() (err error) {
 	if err != nil {
 		return err
 	}
-	if b.users < 1000 {
-		return errors.New("-users: at least 1000")
+	if b.users < 2000 {
+		return errors.New("-users: at least 2000, or the small store has too few")
 	}
 	if err := shareCores(); err != nil {
 		return err

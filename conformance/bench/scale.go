@@ -18,16 +18,24 @@ func measureScale(ctx context.Context, b *bench) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, large.stop()) }()
+	if err := b.besideSmall(ctx, large); err != nil {
+		return err
+	}
+	pairs, err := b.byTurns(ctx, b.under(large, b.newcomers, 201), b.postToSmall)
+	if err != nil {
+		return fmt.Errorf("POST: %w", err)
+	}
+	b.addCost(b.scaled("POST /Users"), 1.3, pairs)
+	return nil
+}
+
+// besideSmall measures what leaves the number of users as it is.
+func (b *bench) besideSmall(ctx context.Context, large *process) (err error) {
 	small, err := b.serveSmall(ctx)
 	if err != nil {
 		return err
 	}
-	stopped := false
-	defer func() {
-		if !stopped {
-			err = errors.Join(err, small.stop())
-		}
-	}()
+	defer func() { err = errors.Join(err, small.stop()) }()
 	for _, kind := range []struct {
 		metric string
 		next   func(f *fixture) source
@@ -42,15 +50,11 @@ func measureScale(ctx context.Context, b *bench) (err error) {
 		}
 		b.addCost(b.scaled(kind.metric), 1.3, pairs)
 	}
-	stopped = true
-	if err := small.stop(); err != nil {
-		return err
-	}
-	pairs, err := b.byTurns(ctx, b.under(large, b.newcomers, 201), b.postToSmall)
+	pairs, err := b.byTurns(ctx, b.members(large, &b.large), b.members(small, &b.small))
 	if err != nil {
-		return fmt.Errorf("POST: %w", err)
+		return fmt.Errorf("members: %w", err)
 	}
-	b.addCost(b.scaled("POST /Users"), 1.3, pairs)
+	b.addCost(b.scaled("PATCH: a member more in a group"), 1.3, pairs)
 	return nil
 }
 
@@ -64,6 +68,19 @@ func (b *bench) serveSmall(ctx context.Context) (*process, error) {
 		return nil, err
 	}
 	return b.serve(ctx, b.workSmall())
+}
+
+// members is a turn of additions to small groups: half as many as the small store has users, to have it done with few, too.
+func (b *bench) members(p *process, f *fixture) turn {
+	n, adds := 0, b.small.Users/2
+	return func(ctx context.Context) (result, error) {
+		n++
+		groups, err := f.smallGroups(p, n, adds/smallGroup)
+		if err != nil {
+			return result{}, err
+		}
+		return f.addMembers(ctx, p, groups, f.IDs[f.Users-adds:], b.length)
+	}
 }
 
 // postToSmall is a turn of POSTs, each time from few users on: a turn makes more than there were.
