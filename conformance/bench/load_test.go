@@ -60,7 +60,7 @@ func TestLoad_ends_when_the_source_is_empty(t *testing.T) {
 		left--
 		return append(b, "GET / HTTP/1.1\r\n\r\n"...)
 	}
-	r, err := load{to: p, next: next}.run(t.Context(), 4, time.Minute)
+	r, err := load{to: p, next: next}.run(t.Context(), 4, time.Second)
 	if err != nil || len(r.took) != 50 {
 		t.Errorf("%d answers, error %v; want 50", len(r.took), err)
 	}
@@ -95,7 +95,7 @@ func TestLoad_fails_on_another_status(t *testing.T) {
 	p := answering(t, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
 	next := func(b []byte) []byte { return append(b, "GET / HTTP/1.1\r\n\r\n"...) }
 	for _, want := range []int{200, 0} {
-		if _, err := (load{to: p, next: next, status: want}).run(t.Context(), 2, time.Minute); err == nil {
+		if _, err := (load{to: p, next: next, status: want}).run(t.Context(), 2, time.Second); err == nil {
 			t.Errorf("404 passes where %d is wanted", want)
 		}
 	}

@@ -59,14 +59,18 @@ func measurePeers(ctx context.Context, b *bench) (err error) {
 		if err != nil {
 			return fmt.Errorf("%s: %w", kind.metric, err)
 		}
-		m := pairs[len(pairs)/2]
-		b.add(row{
-			metric: kind.metric, unit: perSecond, ours: m.ours.rate, limit: m.other.rate, p50: m.ours.quantile(0.5), p99: m.ours.quantile(0.99),
-			note: fmt.Sprintf("peer p50 %s, p99 %s; answers of %.0f and %.0f bytes", short(m.other.quantile(0.5)), short(m.other.quantile(0.99)),
-				m.ours.size, m.other.size),
-		})
+		b.addPeer(kind.metric, &pairs[len(pairs)/2])
 	}
 	return nil
+}
+
+// addPeer adds the row of both rates.
+func (b *bench) addPeer(metric string, m *pair) {
+	b.add(row{
+		metric: metric, unit: perSecond, ours: m.ours.rate, limit: m.other.rate, p50: m.ours.quantile(0.5), p99: m.ours.quantile(0.99),
+		note: fmt.Sprintf("peer p50 %s, p99 %s; answers of %.0f and %.0f bytes", short(m.other.quantile(0.5)), short(m.other.quantile(0.99)),
+			m.ours.size, m.other.size),
+	})
 }
 
 // install has npm install the peer, at the versions of its lock file, in the folder of the run.

@@ -107,7 +107,13 @@ func thousands(n int) string {
 	return fmt.Sprintf("%s,%03d", thousands(n/1000), n%1000)
 }
 
-func (b *bench) add(r row) { b.rows = append(b.rows, r) }
+// add adds a row. The bars are those of SQLite: where the raw side is missing there are none.
+func (b *bench) add(r row) {
+	if b.database != "" {
+		r.bar = bar{}
+	}
+	b.rows = append(b.rows, r)
+}
 
 // publish prints the table and, where a file is named, writes it there.
 func (b *bench) publish(to io.Writer, took time.Duration) error {

@@ -34,6 +34,14 @@ func TestRow_held(t *testing.T) {
 	}
 }
 
+func TestBench_has_no_bars_on_PostgreSQL(t *testing.T) {
+	b := &bench{database: "postgres://localhost/bench"}
+	b.add(row{ours: 1, limit: 100, bar: atLeast(0.5)})
+	if held := b.rows[0].held(); held != "" {
+		t.Errorf("a bar of SQLite is held: %q", held)
+	}
+}
+
 func TestThousands(t *testing.T) {
 	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1,000", 100_000: "100,000", 1_000_001: "1,000,001"} {
 		if got := thousands(n); got != want {
