@@ -194,14 +194,15 @@ func (tx *Tx) Resolve(connection directory.Row, values []string) (r Resolved, er
 			return nil
 		})
 	}
-	if err := find(&r.Identities, `select row_id, id from identity where id in texts($2) and connection = $1`, texts(values)); err != nil {
+	// The plus keeps SQLite from taking the index on connection, which leads to everybody.
+	if err := find(&r.Identities, `select row_id, id from identity where id in texts($2) and +connection = $1`, texts(values)); err != nil {
 		return r, err
 	}
 	rest := unfound(values, found)
 	if len(rest) == 0 {
 		return r, nil
 	}
-	if err := find(&r.Groups, `select row_id, id from grp where id in texts($2) and connection = $1`, texts(rest)); err != nil {
+	if err := find(&r.Groups, `select row_id, id from grp where id in texts($2) and +connection = $1`, texts(rest)); err != nil {
 		return r, err
 	}
 	r.Strays = unfound(rest, found)
