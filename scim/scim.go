@@ -131,7 +131,7 @@ func (d *Door) routes() (*mux.Router, map[string]endpoint) {
 		return cmp.Or(cmp.Compare(users(b), users(a)), cmp.Compare(a, b))
 	})
 	for _, path := range paths {
-		router.Path(Base + path).Name(path)
+		router.Path(Base + path).Name(Base + path)
 	}
 	return router, endpoints
 }
@@ -209,8 +209,9 @@ func (d *Door) find(r *request) (handler, error) {
 	}
 	r.id = match.Vars["id"]
 	record := web.RecordOf(r.Context())
-	record.Route, record.Path = Base+match.Route.GetName(), Base+logged(match.Route.GetName(), r.id)
-	e := d.endpoints[match.Route.GetName()]
+	record.Route = match.Route.GetName()
+	record.Path = logged(record.Route, r.id)
+	e := d.endpoints[strings.TrimPrefix(record.Route, Base)]
 	if h := e[r.Method]; h != nil {
 		return h, nil
 	}

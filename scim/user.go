@@ -248,7 +248,8 @@ func derive(tx *store.Tx, r *request, identities ...directory.Identity) (has der
 }
 
 func (d *Door) renderUser(r *request, status int, i *directory.Identity, has derived) (*answer, error) {
-	body, err := d.appendUser(nil, r, i, has)
+	const rest = 640 // more than what most Users have beside their document
+	body, err := d.appendUser(make([]byte, 0, len(i.Document)+rest), r, i, has)
 	a := &answer{status: status, version: i.Version, body: body}
 	if status == http.StatusCreated {
 		a.location = r.location("/Users/", string(i.ID))
