@@ -52,7 +52,7 @@ type bulkResult struct {
 //
 // RFC 7644, section 3.7.
 func (d *Door) bulk(r *request) (*answer, error) {
-	body, err := d.readBody(r, maxBulkBody, nil)
+	body, err := d.readBody(r, maxBulkBody, false)
 	if err != nil {
 		return nil, err
 	}

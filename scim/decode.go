@@ -23,12 +23,12 @@ const (
 	maxValues    = 1_250_000 // in one body: enough for 200,000 members with all that is said of each
 )
 
-// readBody reads the JSON object of a request, unless it came with a Bulk request. collapse, unless nil, may make less of a value
-// as soon as it is read.
+// readBody reads the JSON object of a request, which may have been read before (Bulk). If it is that of a group, members become the
+// ids that they name.
 //
 // Errors: *web.Error with 413, 415 and what else the transfer meets; *schema.Error, InvalidSyntax, for what is not one JSON
 // object without duplicate names.
-func (d *Door) readBody(r *request, limit int64, collapse func(in string, v any) any) (map[string]any, error) {
+func (d *Door) readBody(r *request, limit int64, group bool) (map[string]any, error) {
 	if r.body != nil {
 		return r.body, nil
 	}
@@ -41,7 +41,7 @@ func (d *Door) readBody(r *request, limit int64, collapse func(in string, v any)
 	if err := web.LimitBody(r.w, r.Request, limit); err != nil {
 		return nil, err
 	}
-	dec := decoder{Decoder: jsontext.NewDecoder(r.Body), collapse: collapse}
+	dec := decoder{Decoder: jsontext.NewDecoder(r.Body), members: group}
 	v, err := dec.value("", 0)
 	if err == nil {
 		if _, err = dec.ReadToken(); err == io.EOF {
@@ -86,8 +86,15 @@ func syntax(err error) string {
 // decoder reads JSON into maps, lists, strings, numbers and truth values, and no more of them than it should.
 type decoder struct {
 	*jsontext.Decoder
-	collapse func(in string, v any) any
-	values   int
+	members bool // the body is that of a group
+	values  int
+	parts   []pair // room for member
+}
+
+// pair is a member of an object.
+type pair struct {
+	name  string
+	value any
 }
 
 // value reads one value. in is the name of the member of an object that it stands in, lower case.
@@ -120,12 +127,13 @@ func (dec *decoder) value(in string, depth int) (any, error) {
 	case '[':
 		list := []any{}
 		for dec.PeekKind() != ']' {
-			v, err := dec.value(in, depth+1)
+			read := dec.value
+			if dec.members && in != "operations" {
+				read = dec.member
+			}
+			v, err := read(in, depth+1)
 			if err != nil {
 				return nil, err
-			}
-			if dec.collapse != nil {
-				v = dec.collapse(in, v)
 			}
 			if list = append(list, v); in == "operations" && len(list) > patch.MaxOperations {
 				return nil, &web.Error{Status: http.StatusRequestEntityTooLarge, Msg: "there are more operations than " + strconv.Itoa(patch.MaxOperations)}
@@ -143,17 +151,42 @@ func (dec *decoder) value(in string, depth int) (any, error) {
 	return token.String(), nil
 }
 
-// collapseMembers makes of a member of a group the value that it names, which is all that counts and a tenth of the memory.
-// Lists in the body of a group hold members, but for that of the operations and that of the schemas.
-func collapseMembers(in string, v any) any {
-	object, ok := v.(map[string]any)
-	if !ok || in == "operations" {
-		return v
+// member reads one value of a list in the body of a group, which holds members unless it is that of the operations. Of a member it
+// returns the id that it names alone, which is all that counts, and a tenth of the memory.
+func (dec *decoder) member(in string, depth int) (any, error) {
+	if dec.PeekKind() != '{' || depth >= maxDepth {
+		return dec.value(in, depth)
 	}
-	if value, ok := object["value"].(string); ok {
-		return value
+	if _, err := dec.ReadToken(); err != nil {
+		return nil, err
 	}
-	return v
+	id, named := "", false
+	parts := dec.parts[:0]
+	dec.parts = nil // of the members of a member, which nobody sends
+	for dec.PeekKind() != '}' {
+		token, err := dec.ReadToken()
+		if err != nil {
+			return nil, err
+		}
+		name := token.String()
+		v, err := dec.value(strings.ToLower(name), depth+1)
+		if err != nil {
+			return nil, err
+		}
+		if name == "value" {
+			id, named = v.(string)
+		}
+		parts = append(parts, pair{name, v})
+	}
+	dec.parts = parts
+	if _, err := dec.ReadToken(); err != nil || named {
+		return id, err
+	}
+	object := make(map[string]any, len(parts))
+	for _, p := range parts {
+		object[p.name] = p.value
+	}
+	return object, nil
 }
 
 // appendString appends s as a JSON string.

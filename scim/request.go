@@ -75,7 +75,7 @@ func (r *request) parseQuery() error {
 // RFC 7644, section 3.4.3.
 func (d *Door) search(list handler) handler {
 	return func(r *request) (*answer, error) {
-		body, err := d.readBody(r, maxBody, nil)
+		body, err := d.readBody(r, maxBody, false)
 		if err != nil {
 			return nil, err
 		}

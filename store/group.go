@@ -261,8 +261,20 @@ func texts(values []string) string {
 	if len(values) == 0 {
 		return "[]" // nil would be null, which is no list
 	}
-	b, _ := json.Marshal(values) // strings always marshal
-	return string(b)
+	b := make([]byte, 0, len(values)*32)
+	for i, v := range values {
+		b = append(b, ',')
+		if i == 0 {
+			b[0] = '['
+		}
+		if directory.IsID(v) {
+			b = append(append(append(b, '"'), v...), '"')
+			continue
+		}
+		quoted, _ := json.Marshal(v) // a string always marshals
+		b = append(b, quoted...)
+	}
+	return string(append(b, ']'))
 }
 
 // AddMembers puts identities into a group and returns those that were not in it. An identity that is removed meanwhile is

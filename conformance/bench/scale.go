@@ -139,7 +139,7 @@ func (b *bench) walk(p *process, pages int) (cursor string, err error) {
 		if i > 0 && i%1000 == 0 {
 			fmt.Fprintf(os.Stderr, "  %d pages\n", i)
 		}
-		if _, err := c.send(b.pages(cursor)(nil), 200); err != nil {
+		if _, err := c.send(b.large.appendRequest(nil, i, "GET", page(cursor), ""), 200); err != nil {
 			return "", err
 		}
 		m := nextCursor.FindSubmatch(c.body)
@@ -151,12 +151,17 @@ func (b *bench) walk(p *process, pages int) (cursor string, err error) {
 	return cursor, nil
 }
 
-// pages asks for one page again and again.
-func (b *bench) pages(cursor string) source {
+// page is the target of one page, the first for an empty cursor.
+func page(cursor string) string {
 	if cursor != "" {
 		cursor = "=" + url.QueryEscape(cursor)
 	}
+	return fmt.Sprintf("/Users?cursor%s&count=%d", cursor, pageSize)
+}
+
+// pages asks for one page again and again.
+func (b *bench) pages(cursor string) source {
 	var count atomic.Int64
-	target := fmt.Sprintf("/Users?cursor%s&count=%d", cursor, pageSize)
+	target := page(cursor)
 	return func(r []byte) []byte { return b.large.appendRequest(r, int(count.Add(1)), "GET", target, "") }
 }

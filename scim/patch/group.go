@@ -2,6 +2,7 @@ package patch
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -45,7 +46,11 @@ func Group(ops []Op) (directory.GroupEdit, error) {
 //
 // Errors: those of schema.Resource.Normalize; *directory.Error, Limit, for more than MaxMembers.
 func ReplaceGroup(body map[string]any, r *schema.Resource) (directory.GroupEdit, error) {
-	doc, err := r.Normalize(body)
+	named, rest, err := takeMembers(body, r)
+	if err != nil {
+		return directory.GroupEdit{}, err
+	}
+	doc, err := r.Normalize(rest)
 	if err != nil {
 		return directory.GroupEdit{}, err
 	}
@@ -56,12 +61,41 @@ func ReplaceGroup(body map[string]any, r *schema.Resource) (directory.GroupEdit,
 		return edit, nil
 	}
 	m := memberSteps{cleared: true}
-	if err := m.set(true, ids(values)); err != nil {
+	if err := m.set(true, append(named, ids(values)...)); err != nil {
 		return directory.GroupEdit{}, err
 	}
 	m.flush()
 	edit.Members = m.edits
 	return edit, nil
+}
+
+// takeMembers takes the members out of body where they are ids alone, and returns body without them: to make an object of each of
+// 100,000 costs more than all the rest. Errors: those of schema.Attribute.Normalize.
+func takeMembers(body map[string]any, r *schema.Resource) (named []string, rest map[string]any, err error) {
+	for name, v := range body {
+		list, isList := v.([]any)
+		a := r.Lookup(name)
+		if !isList || a == nil || a.String() != "members" {
+			continue
+		}
+		named = make([]string, 0, len(list))
+		for _, v := range list {
+			v, isText := v.(string)
+			if !isText {
+				return nil, body, nil
+			}
+			if _, err := a.Find("value").NormalizeOne(v); err != nil {
+				return nil, nil, err
+			}
+			if v != "" {
+				named = append(named, v)
+			}
+		}
+		rest = maps.Clone(body)
+		delete(rest, name)
+		return named, rest, nil
+	}
+	return nil, body, nil
 }
 
 // listsMembers reports whether body has a list of members, be it empty.
