@@ -12,7 +12,7 @@ import (
 //
 //	x in rows($1)         $1 is a list of row numbers, a JSON array
 //	x in texts($1)        $1 is a list of texts, a JSON array
-//	from texts_table($1)  the same as a table with the one column value
+//	from texts_table($1)  the same as a table with the columns value and key, which is its place
 //	… for_update          at the end of a select: holds the rows until the end, on a database that locks rows at all
 //	… for_presence        the same, but others may change the rows and only not remove them
 //	… returning_row       at the end of an insert of one row, for Tx.add
@@ -46,6 +46,7 @@ type dialect struct {
 	jsonPath   func(path []string) string           // the parameter that stands for a path
 	jsonFirst  func(path, rest []string) string     // the same, by the first element of the list at path
 	jsonText   func(doc, path string) string        // the text or number at a path, null where there is none
+	array      func(value string) string            // aggregates numbers into a list, as text, in the order in which they come
 	jsonEach   func(doc, path, alias string) string // a table of the elements of the list there, column value
 	jsonScalar func(value string) string            // a value of jsonEach that is no object, as text or number
 	number     func(value string) string            // such a text or number as a number, null where it is none

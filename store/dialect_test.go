@@ -34,7 +34,7 @@ func TestDialect_rewrites_macros_and_placeholders(t *testing.T) {
 		{
 			"texts_table", "insert into m select value from texts_table($1)",
 			"insert into m select value from json_each(+?1)",
-			"insert into m select value from jsonb_array_elements_text(cast($1 as jsonb)) as texts_table (value)",
+			"insert into m select value from jsonb_array_elements_text(cast($1 as jsonb)) with ordinality as texts_table (value, key)",
 		},
 		{
 			"for_update", "select 1 from m where x = $1\n\tfor_update",

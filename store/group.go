@@ -212,22 +212,8 @@ func (tx *Tx) Resolve(connection directory.Row, values []string) (r Resolved, er
 // CompareMembers returns what a group's direct members lack and have too much beside values, each of which stands there once:
 // fresh are the values that are no member, gone the members, and the values that named nobody, that are not among values.
 func (tx *Tx) CompareMembers(group directory.Row, values []string) (fresh, gone []string, err error) {
-	all := texts(values)
-	fresh, err = tx.textsOf(`select value from texts_table($2) where not exists (
-		select 1 from identity i join member m on m.identity = i.row_id where i.id = value and m.grp = $1)`, int64(group), all)
-	if err != nil {
+	if fresh, gone, err = tx.compareIdentities(group, values); err != nil {
 		return nil, nil, err
-	}
-	var identities int
-	if _, err := tx.get(`select count(*) from member where grp = $1`, []any{int64(group)}, &identities); err != nil {
-		return nil, nil, err
-	}
-	if identities > len(values)-len(fresh) {
-		gone, err = tx.textsOf(`select i.id from identity i join (select identity from member where grp = $1
-			except select x.row_id from texts_table($2) join identity x on x.id = value) d on d.identity = i.row_id`, int64(group), all)
-		if err != nil {
-			return nil, nil, err
-		}
 	}
 	others, err := tx.textsOf(`select g.id from nesting n join grp g on g.row_id = n.child where n.parent = $1
 		union all select s.value from stray s where s.grp = $1`, int64(group))
@@ -246,6 +232,42 @@ func (tx *Tx) CompareMembers(group directory.Row, values []string) (fresh, gone 
 		return there
 	})
 	return fresh, append(gone, slices.DeleteFunc(others, func(v string) bool { return named[v] })...), nil
+}
+
+// compareIdentities is CompareMembers for the members that are identities.
+func (tx *Tx) compareIdentities(group directory.Row, values []string) (fresh, gone []string, err error) {
+	// Whole lists in one row each: a row for each of 100,000 costs as much as all the rest.
+	named, err := tx.listOf(`select `+tx.d.array("identity")+` from (
+		select (select i.row_id from identity i where i.id = value) as identity from texts_table($1) order by key) named`, texts(values))
+	if err != nil {
+		return nil, nil, err
+	}
+	members, err := tx.listOf(`select `+tx.d.array("identity")+` from member where grp = $1`, int64(group))
+	if err != nil {
+		return nil, nil, err
+	}
+	slices.Sort(members)
+	stays := make([]bool, len(members))
+	for n, row := range named {
+		at, is := slices.BinarySearch(members, row)
+		if is {
+			stays[at] = true
+		} else {
+			fresh = append(fresh, values[n])
+		}
+	}
+	var leave []directory.Row
+	for n, row := range members {
+		if !stays[n] {
+			leave = append(leave, row)
+		}
+	}
+	if leave != nil {
+		if gone, err = tx.textsOf(`select id from identity where row_id in rows($1)`, list(leave)); err != nil {
+			return nil, nil, err
+		}
+	}
+	return fresh, gone, nil
 }
 
 func unfound(values []string, found map[string]bool) (rest []string) {

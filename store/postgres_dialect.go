@@ -17,7 +17,7 @@ func postgresDialect() *dialect {
 		mark:      "$",
 		rows:      "(select jsonb_array_elements_text(cast($ as jsonb))::bigint)",
 		texts:     "(select jsonb_array_elements_text(cast($ as jsonb)))",
-		textTable: "jsonb_array_elements_text(cast($ as jsonb)) as texts_table (value)",
+		textTable: "jsonb_array_elements_text(cast($ as jsonb)) with ordinality as texts_table (value, key)",
 		forUpdate: " for no key update",
 		presence:  " for key share",
 		returning: " returning row_id",
@@ -38,6 +38,7 @@ func postgresDialect() *dialect {
 			return `{"` + strings.Join(append(append(path[:len(path):len(path)], "0"), rest...), `","`) + `"}`
 		},
 		jsonText: func(doc, path string) string { return "(" + doc + " #>> cast(" + path + " as text[]))" },
+		array:    func(value string) string { return "coalesce(cast(json_agg(" + value + ") as text), '[]')" },
 		jsonEach: func(doc, path, alias string) string {
 			at := doc + " #> cast(" + path + " as text[])"
 			return "jsonb_array_elements(case jsonb_typeof(" + at + ") when 'array' then " + at + " else '[]' end) " + alias + " (value)"

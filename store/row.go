@@ -2,6 +2,7 @@ package store
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/rollcall-id/rollcall/directory"
@@ -43,6 +44,25 @@ func list(rows []directory.Row) string {
 		b = strconv.AppendInt(b, int64(r), 10)
 	}
 	return string(append(b, ']'))
+}
+
+// listOf reads the one list that dialect.array makes, with zero for null.
+func (tx *Tx) listOf(query string, args ...any) (rows []directory.Row, err error) {
+	var text string
+	if _, err := tx.get(query, args, &text); err != nil {
+		return nil, err
+	}
+	rows = make([]directory.Row, 0, strings.Count(text, ",")+1)
+	for part := range strings.SplitSeq(strings.Trim(text, "[]"), ",") {
+		n, err := strconv.ParseInt(strings.TrimSpace(part), 10, 64)
+		if err != nil && part != "" && strings.TrimSpace(part) != "null" {
+			return nil, err
+		}
+		if part != "" {
+			rows = append(rows, directory.Row(n))
+		}
+	}
+	return rows, nil
 }
 
 // rowsOf collects the first column of every row.

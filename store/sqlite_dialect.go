@@ -33,6 +33,7 @@ func sqliteDialect() *dialect {
 			return at
 		},
 		jsonText:   func(doc, path string) string { return "json_extract(" + doc + ", " + path + ")" },
+		array:      func(value string) string { return "json_group_array(" + value + ")" },
 		jsonEach:   func(doc, path, alias string) string { return "json_each(" + doc + ", " + path + ") " + alias },
 		jsonScalar: func(value string) string { return value },
 		number: func(value string) string {
