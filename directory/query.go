@@ -110,6 +110,15 @@ type Field struct {
 	Path   []string // canonical names, from the top of the document or from the element
 }
 
+// Unique reports whether there can be one result at most, because no two identities of a connection share what is asked for.
+func (q Query) Unique() bool {
+	eq, ok := q.Where.(Compare)
+	if !ok || eq.Op != Eq {
+		return false
+	}
+	return eq.Field.Column == ID || eq.Field.Column == UserName || eq.Field.Column == ExternalID
+}
+
 // Indexed reports whether an index leads to what is asked, so that the answer costs the same in a large directory.
 func (q Query) Indexed() bool {
 	switch c := q.Where.(type) {

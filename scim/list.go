@@ -125,6 +125,11 @@ func (d *Door) read(r *request, l *listing) error {
 	if l.start == 0 {
 		fn = l.walk
 	}
+	if len(l.parts) == 1 && l.parts[0].ofUser && l.parts[0].query.Unique() && l.start == 1 && l.count > 0 {
+		if done, err := d.findOne(r, l); done || err != nil {
+			return err
+		}
+	}
 	indexed := true
 	for _, p := range l.parts {
 		indexed = indexed && p.query.Indexed()
@@ -137,6 +142,35 @@ func (d *Door) read(r *request, l *listing) error {
 		return errTooMany
 	}
 	return err
+}
+
+// findOne finds the one User that a filter names, and its groups, in one statement. It is not done where an answer needs more or less
+// than that.
+func (d *Door) findOne(r *request, l *listing) (done bool, err error) {
+	p := l.parts[0]
+	if p.r.projection.Wants(schema.ChatURN) || !p.r.projection.Wants("groups") {
+		return false, nil
+	}
+	var (
+		i      directory.Identity
+		groups []directory.Containment
+		nested bool
+	)
+	err = d.DB.ViewOne(r.Context(), func(tx *store.Tx) (err error) {
+		i, groups, nested, err = tx.IdentityFound(p.query)
+		return err
+	})
+	if directory.Is(err, directory.NotFound) {
+		return true, nil
+	}
+	if err != nil || nested {
+		return false, err
+	}
+	l.total, p.users = 1, []directory.Identity{i}
+	if groups != nil {
+		p.has.groups = map[directory.Row][]directory.Containment{i.Row: groups}
+	}
+	return true, nil
 }
 
 // page finds the resources from startIndex on, counted over all types.

@@ -88,10 +88,25 @@ func (tx *Tx) Identity(connection directory.Row, id directory.IdentityID) (direc
 // and the groups that it is directly in, by name. nested says that one of these is in a group itself: then GroupsOf knows more.
 // It is one statement. Errors: NotFound.
 func (tx *Tx) IdentityShown(connection directory.Row, id directory.IdentityID) (i directory.Identity, groups []directory.Containment, nested bool, err error) {
+	return tx.identityShown(`where i.id = $1 and i.connection = $2`, string(id), int64(connection))
+}
+
+// IdentityFound is IdentityShown for a query that leads to one at most, by which identity providers look for a person before they
+// do anything; see directory.Query.Unique. Errors: NotFound.
+func (tx *Tx) IdentityFound(q directory.Query) (i directory.Identity, groups []directory.Containment, nested bool, err error) {
+	c := compiler{d: tx.d, t: identityTable}
+	where := "where i.connection = " + c.arg(int64(q.Connection)) + " and "
+	cond, err := c.cond(q.Where, "i.search", false)
+	if err != nil {
+		return i, nil, false, err
+	}
+	return tx.identityShown(where+cond, c.args...)
+}
+
+func (tx *Tx) identityShown(where string, args ...any) (i directory.Identity, groups []directory.Containment, nested bool, err error) {
 	var s identityScan
 	err = tx.each(`select `+shownColumns+`, coalesce(g.id, ''), coalesce(g.display_name, ''), exists (select 1 from nesting n where n.child = g.row_id)
-		from identity i left join member m on m.identity = i.row_id left join grp g on g.row_id = m.grp
-		where i.id = $1 and i.connection = $2`, []any{string(id), int64(connection)}, func(scan func(...any) error) error {
+		from identity i left join member m on m.identity = i.row_id left join grp g on g.row_id = m.grp `+where, args, func(scan func(...any) error) error {
 		var inGroup bool
 		c := directory.Containment{Direct: true}
 		if err := scan(append(s.shown(), (*string)(&c.ID), &c.DisplayName, &inGroup)...); err != nil {
