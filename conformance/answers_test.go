@@ -166,7 +166,7 @@ func TestAnswers_discovery_is_neither_filtered_nor_sorted_nor_paged(t *testing.T
 		}
 		c.send("GET /ServiceProviderConfig?filter=x", "").fails(403, "")
 		c.send("GET /Schemas/{USER}?filter=x", "").fails(403, "")
-		c.send("GET /ServiceProviderConfig", "").code(200).want(`authenticationSchemes #1
+		c.send("GET /ServiceProviderConfig", "").code(200).want(`authenticationSchemes #2
 			authenticationSchemes/0/type "oauthbearertoken"
 			authenticationSchemes/0/name present
 			authenticationSchemes/0/description present`)

@@ -52,8 +52,8 @@ func (d *Door) getGroup(r *request) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if r.unchanged(g.Version) {
-		return &answer{status: http.StatusNotModified, version: g.Version}, nil
+	if a, err := r.notSent(g.Version); a != nil || err != nil {
+		return a, err
 	}
 	return d.groupAnswer(r, http.StatusOK, &g), nil
 }
@@ -110,7 +110,7 @@ func (d *Door) updateGroup(r *request, edit directory.GroupEdit) (*answer, error
 }
 
 func (d *Door) editGroup(r *request, edit directory.GroupEdit) (g directory.Group, err error) {
-	version, err := r.ifMatch(d.groupVersion(r))
+	version, err := r.mustHave(d.groupVersion(r))
 	if err != nil {
 		return g, err
 	}
@@ -132,7 +132,7 @@ func (d *Door) groupVersion(r *request) func() (int64, error) {
 //
 // RFC 7644, section 3.6.
 func (d *Door) deleteGroup(r *request) (*answer, error) {
-	version, err := r.ifMatch(d.groupVersion(r))
+	version, err := r.mustHave(d.groupVersion(r))
 	if err != nil {
 		return nil, err
 	}

@@ -137,41 +137,64 @@ func parseTag(tag string) (int64, bool) {
 	return version, err == nil
 }
 
-// ifMatch returns the version that the resource must have, zero for any. Of several tags it is the one that the resource has, as
-// current says, if there is one.
-//
-// RFC 7644, section 3.14. RFC 7232, section 3.1.
-func (r *request) ifMatch(current func() (int64, error)) (int64, error) {
-	header := r.Header.Get("If-Match")
-	if header == "" || strings.TrimSpace(header) == "*" {
-		return 0, nil
-	}
-	tags := strings.Split(header, ",")
-	if version, ok := parseTag(tags[0]); ok && len(tags) == 1 {
-		return version, nil
-	}
-	now, err := current()
-	if err != nil {
-		return 0, err
-	}
-	for _, tag := range tags {
-		if version, ok := parseTag(tag); ok && version == now {
-			return version, nil
-		}
-	}
-	return 0, directory.Errorf(directory.Stale, "version", "the resource has changed; its version is now %d", now)
+// stale is the error of a request whose conditions the version now does not meet.
+func stale(now int64) error {
+	return directory.Errorf(directory.Stale, "version", "the resource is not as the conditions say; its version is now %d", now)
 }
 
-// unchanged reports whether the client has this version of the resource already.
+// names reports whether a list of entity tags, as a header has it, has the version. Tags are compared weakly, since ours are weak.
 //
-// RFC 7644, section 3.14.
-func (r *request) unchanged(version int64) bool {
-	for tag := range strings.SplitSeq(r.Header.Get("If-None-Match"), ",") {
+// RFC 7232, sections 2.3.2 and 3.2.
+func names(tags string, version int64) bool {
+	for tag := range strings.SplitSeq(tags, ",") {
 		if v, ok := parseTag(tag); ok && v == version || strings.TrimSpace(tag) == "*" {
 			return true
 		}
 	}
 	return false
+}
+
+// tags returns the entity tags of a header, which may have several lines; empty for none.
+func (r *request) tags(header string) string {
+	return strings.TrimSpace(strings.Join(r.Header[header], ","))
+}
+
+// mustHave returns the version that the resource must have for a change to be done, zero for any. Of several tags it is the one
+// that the resource has, as current says. Errors: *directory.Error, Stale; those of current.
+//
+// RFC 7644, section 3.14. RFC 7232, sections 3.1 and 3.2.
+func (r *request) mustHave(current func() (int64, error)) (int64, error) {
+	one, other := r.tags("If-Match"), r.tags("If-None-Match")
+	if one == "*" {
+		one = "" // what is not there is 404 in any case
+	}
+	if version, ok := parseTag(one); other == "" && (ok || one == "") {
+		return version, nil
+	}
+	now, err := current()
+	switch {
+	case err != nil:
+		return 0, err
+	case one != "" && !names(one, now) || names(other, now):
+		return 0, stale(now)
+	case one == "":
+		return 0, nil // versions only grow: one that is excluded does not come back
+	}
+	return now, nil
+}
+
+// notSent answers a GET whose conditions say that the resource, in this version, is not to be sent; nil when it is. Errors:
+// *directory.Error, Stale.
+//
+// RFC 7644, section 3.14. RFC 7232, section 6.
+func (r *request) notSent(version int64) (*answer, error) {
+	if one := r.tags("If-Match"); one != "" && !names(one, version) {
+		return nil, stale(version)
+	}
+	if names(r.tags("If-None-Match"), version) {
+		return &answer{status: http.StatusNotModified, version: version}, nil
+	}
+	return nil, nil
 }
 
 // number reads an integer parameter; one that is too large for the machine is the largest.

@@ -87,8 +87,8 @@ func (d *Door) getUser(r *request) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if r.unchanged(i.Version) {
-		return &answer{status: http.StatusNotModified, version: i.Version}, nil
+	if a, err := r.notSent(i.Version); a != nil || err != nil {
+		return a, err
 	}
 	return d.renderUser(r, http.StatusOK, &i, has)
 }
@@ -173,7 +173,7 @@ func (d *Door) patchUser(r *request) (*answer, error) {
 }
 
 func (d *Door) updateUser(r *request, edit provision.Edit) (*answer, error) {
-	version, err := r.ifMatch(d.userVersion(r))
+	version, err := r.mustHave(d.userVersion(r))
 	if err != nil {
 		return nil, err
 	}
@@ -188,7 +188,7 @@ func (d *Door) updateUser(r *request, edit provision.Edit) (*answer, error) {
 //
 // RFC 7644, section 3.6.
 func (d *Door) deleteUser(r *request) (*answer, error) {
-	version, err := r.ifMatch(d.userVersion(r))
+	version, err := r.mustHave(d.userVersion(r))
 	if err != nil {
 		return nil, err
 	}

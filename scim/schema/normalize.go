@@ -189,7 +189,7 @@ func (a *Attribute) NormalizeOne(v any) (any, error) {
 		return a.boolean(v)
 	case Integer, Decimal:
 		n, ok := v.(float64)
-		if !ok || a.Type == Integer && n != math.Trunc(n) {
+		if !ok || a.Type == Integer && (n != math.Trunc(n) || math.Abs(n) > maxInteger) {
 			return nil, Errorf(InvalidValue, "%s: must be a number of type %s", a, a.Type)
 		}
 		return n, nil
@@ -294,6 +294,9 @@ func (a *Attribute) boolean(v any) (any, error) {
 	}
 	return nil, Errorf(InvalidValue, "%s: must be true or false", a)
 }
+
+// maxInteger is the largest number below which each whole one is kept exactly, and written without an exponent.
+const maxInteger = 1 << 53
 
 // MaxText is the most bytes of one text.
 const MaxText = 32 << 10
