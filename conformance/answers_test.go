@@ -169,7 +169,11 @@ func TestAnswers_discovery_is_neither_filtered_nor_sorted_nor_paged(t *testing.T
 		c.send("GET /ServiceProviderConfig", "").code(200).want(`authenticationSchemes #2
 			authenticationSchemes/0/type "oauthbearertoken"
 			authenticationSchemes/0/name present
-			authenticationSchemes/0/description present`)
+			authenticationSchemes/0/description present
+			authenticationSchemes/0/specUri present
+			authenticationSchemes/1/type "oauth2"
+			authenticationSchemes/1/name present
+			authenticationSchemes/1/description present`)
 	})
 }
 

@@ -9,12 +9,14 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
 
 // requirements is docs/requirements.tsv held against the tests and docs/divergences.md. Its columns are those of header; what
-// comes from no RFC has a lower-case word in the first one, such as okta, and that one's own number in the second.
+// comes from no RFC has a lower-case word in the first one, such as okta, and that one's own number in the second. Of the RFCs of
+// SCIM every section stands in its order, and each difference stands on both pages.
 type requirements struct {
 	table       string
 	divergences string
@@ -30,7 +32,8 @@ var (
 	proof      = regexp.MustCompile(`^([a-z0-9/]+)\.((?:Test|Fuzz)\w+)(?:/.+)?$`)
 	rfcHeading = regexp.MustCompile(`^## RFC ([0-9]+)\s*$`)
 	divergence = regexp.MustCompile(`^- \*\*Sections? (.+?)\*\*`)
-	sectionNo  = regexp.MustCompile(`\b[0-9A-Z]+(?:\.[0-9]+)*\b`)
+	sectionNo  = regexp.MustCompile(`\b[0-9]+(?:\.[0-9]+)*\b`)
+	ofSCIM     = []string{"7643", "7644", "9865"}
 )
 
 // faults returns what is wrong with the table, one sentence each.
@@ -39,14 +42,89 @@ func (q requirements) faults() []string {
 	if lines[0] != header {
 		return []string{fmt.Sprintf("line 1: the header must be %q", header)}
 	}
-	explained := explainedSections(q.divergences)
+	explained := map[string]bool{}
+	for _, section := range explainedSections(q.divergences) {
+		explained[section] = true
+	}
 	var faults []string
+	before := rowsBefore{lines: map[string]int{}, section: map[string]string{}}
 	for i, line := range lines[1:] {
-		for _, fault := range q.rowFaults(strings.Split(line, "\t"), explained) {
+		row := strings.Split(line, "\t")
+		for _, fault := range append(q.rowFaults(row, explained), before.faults(i+2, row)...) {
 			faults = append(faults, fmt.Sprintf("line %d: %s", i+2, fault))
 		}
 	}
 	return faults
+}
+
+// rowsBefore finds what a row does not show by itself.
+type rowsBefore struct {
+	lines   map[string]int    // by what they say
+	section map[string]string // of the last one, by RFC
+}
+
+func (b *rowsBefore) faults(line int, row []string) (faults []string) {
+	if len(row) != strings.Count(header, "\t")+1 {
+		return nil
+	}
+	rfc, section, text, status := row[0], row[1], row[3], row[4]
+	key := strings.Join([]string{rfc, section, text}, "\t")
+	if same := b.lines[key]; same > 0 {
+		faults = append(faults, fmt.Sprintf("line %d says the same", same))
+	}
+	b.lines[key] = line
+	if !slices.Contains(ofSCIM, rfc) {
+		return faults
+	}
+	if last := b.section[rfc]; compareSections(last, section) > 0 {
+		faults = append(faults, fmt.Sprintf("section %s comes behind %s", section, last))
+	}
+	b.section[rfc] = section
+	if status == "planned" && !strings.Contains(text, ": comes with ") {
+		faults = append(faults, "it is planned, and the text does not say what it comes with")
+	}
+	return faults
+}
+
+// pageFaults returns what is wrong with docs/divergences.md, one sentence each.
+func (q requirements) pageFaults() (faults []string) {
+	differs := map[string]bool{}
+	for line := range strings.Lines(q.table) {
+		if row := strings.Split(line, "\t"); len(row) > 4 && row[4] == "divergence" {
+			differs[row[0]+" "+row[1]] = true
+		}
+	}
+	for _, section := range explainedSections(q.divergences) {
+		if rfc, _, _ := strings.Cut(section, " "); slices.Contains(ofSCIM, rfc) && !differs[section] {
+			faults = append(faults, "no row says that we differ from "+section)
+		}
+	}
+	last, rfc := "", ""
+	for line := range strings.SplitSeq(q.divergences, "\n") {
+		if m := rfcHeading.FindStringSubmatch(line); m != nil {
+			last, rfc = "", m[1]
+		}
+		if m := divergence.FindStringSubmatch(line); m != nil && slices.Contains(ofSCIM, rfc) {
+			section := sectionNo.FindString(m[1])
+			if compareSections(last, section) > 0 {
+				faults = append(faults, fmt.Sprintf("%s %s comes behind %s", rfc, section, last))
+			}
+			last = section
+		}
+	}
+	return faults
+}
+
+// compareSections compares sections such as 3.4.2 and 3.10 by their numbers.
+func compareSections(x, y string) int {
+	numbers := func(section string) (all []int) {
+		for part := range strings.SplitSeq(section, ".") {
+			n, _ := strconv.Atoi(part)
+			all = append(all, n)
+		}
+		return all
+	}
+	return slices.Compare(numbers(x), numbers(y))
 }
 
 func (q requirements) rowFaults(row []string, explained map[string]bool) (faults []string) {
@@ -95,15 +173,15 @@ func (q requirements) proofFault(test string) string {
 
 // explainedSections returns the sections that docs/divergences.md has an entry for, as "7644 3.5.2": under the heading of an
 // RFC, an entry begins with "- **Section" and may name several.
-func explainedSections(page string) map[string]bool {
-	explained, rfc := map[string]bool{}, ""
+func explainedSections(page string) (explained []string) {
+	rfc := ""
 	for line := range strings.SplitSeq(page, "\n") {
 		if m := rfcHeading.FindStringSubmatch(line); m != nil {
 			rfc = m[1]
 		}
 		if m := divergence.FindStringSubmatch(line); m != nil {
 			for _, section := range sectionNo.FindAllString(m[1], -1) {
-				explained[rfc+" "+section] = true
+				explained = append(explained, rfc+" "+section)
 			}
 		}
 	}
@@ -149,6 +227,9 @@ func TestRequirements(t *testing.T) {
 	for _, fault := range q.faults() {
 		t.Error("docs/requirements.tsv, ", fault)
 	}
+	for _, fault := range q.pageFaults() {
+		t.Error("docs/divergences.md, ", fault)
+	}
 }
 
 func TestRequirements_checker(t *testing.T) {
@@ -163,7 +244,11 @@ func TestRequirements_checker(t *testing.T) {
 		"one of two does not exist":   {row("7644", "3.5.2", "MUST", "x", "done", "scim/filter.TestParse, scim/filter.TestNothing"), "line 2: there is no TestNothing in scim/filter"},
 		"done without a test":         {row("7644", "3.5.2", "MUST", "x", "done", ""), "no test says so"},
 		"a test that is a file":       {row("7644", "3.5.2", "MUST", "x", "done", "parse_test.go"), "is not of the form"},
-		"planned":                     {row("7644", "3.7", "MAY", "x", "planned", ""), ""},
+		"planned":                     {row("7644", "3.7", "MAY", "x: comes with y", "planned", ""), ""},
+		"planned for no part":         {row("7644", "3.7", "MAY", "x", "planned", ""), "does not say what it comes with"},
+		"said twice":                  {row("7644", "3.7", "MAY", "x", "n/a", "") + "7644\t3.7\tMUST\tx\tn/a\t\n", "line 3: line 2 says the same"},
+		"said of another section":     {row("7644", "3.7", "MAY", "x", "n/a", "") + "7644\t3.10\tMAY\tx\tn/a\t\n", ""},
+		"out of its order":            {row("7644", "3.10", "MAY", "x", "n/a", "") + "7644\t3.7.4\tMAY\tx\tn/a\t\n", "line 3: section 3.7.4 comes behind 3.10"},
 		"planned, with a wrong test":  {row("7644", "3.7", "MAY", "x", "planned", "scim.TestNothing"), "there is no TestNothing in scim"},
 		"not applicable":              {row("7644", "3.7", "MAY", "x", "n/a", ""), ""},
 		"a divergence that is told":   {row("7643", "2.1", "MUST", "x", "divergence", ""), ""},
@@ -191,6 +276,21 @@ func TestRequirements_checker(t *testing.T) {
 				t.Errorf("faults %q, want %q", got, tt.want)
 			}
 		})
+	}
+}
+
+func TestRequirements_checker_of_the_page(t *testing.T) {
+	table := header + "\n7644\t3.7\tMAY\tx\tdivergence\t\n7644\t3.10\tMAY\tx\tdivergence\t\n7644\t4\tMAY\tx\tdone\tscim.TestX\n"
+	for page, want := range map[string]string{
+		"## RFC 7644\n- **Section 3.7, Bulk by POST.** x\n- **Section 3.10, notation.** x\n": "",
+		"## RFC 7644\n- **Sections 3.7, Bulk, and 4, discovery.** x\n":                       "no row says that we differ from 7644 4",
+		"## RFC 7643\n- **Section 3.7, Bulk.** x\n":                                          "no row says that we differ from 7643 3.7",
+		"## RFC 7517\n- **Section 3.7, keys.** x\n":                                          "",
+		"## RFC 7644\n- **Section 3.10, notation.** x\n- **Section 3.7, Bulk.** x\n":         "7644 3.7 comes behind 3.10",
+	} {
+		if got := strings.Join((requirements{table: table, divergences: page}).pageFaults(), "; "); got != want {
+			t.Errorf("%q: faults %q, want %q", page, got, want)
+		}
 	}
 }
 
