@@ -46,6 +46,11 @@ func (s *Service) update(ctx context.Context, actor directory.Actor, fn func(*ch
 	var c change
 	err := s.DB.Update(ctx, func(tx *store.Tx) error {
 		c = change{Tx: tx, s: s, actor: actor}
+		if actor.Token != "" { // who was let in may have been shut out while the request came, or waited
+			if err := c.Admits(actor.Connection, actor.Token); err != nil {
+				return err
+			}
+		}
 		return fn(&c)
 	})
 	if d, ok := errors.AsType[*dispute](err); ok {

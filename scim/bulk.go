@@ -20,7 +20,6 @@ import (
 )
 
 const (
-	maxBulkBody = 8 << 20
 	// bulkOperations is how many operations of Bulk requests are done at once, beside one of each.
 	bulkOperations = 16
 )
@@ -52,7 +51,7 @@ type bulkResult struct {
 //
 // RFC 7644, section 3.7.
 func (d *Door) bulk(r *request) (*answer, error) {
-	body, err := d.readBody(r, maxBulkBody, false)
+	body, err := d.readBody(r, false)
 	if err != nil {
 		return nil, err
 	}

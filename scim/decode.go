@@ -1,9 +1,9 @@
 package scim
 
 import (
+	"bytes"
 	"errors"
 	"io"
-	"mime"
 	"net/http"
 	"strconv"
 	"strings"
@@ -16,32 +16,26 @@ import (
 )
 
 const (
-	maxBody      = 1 << 20
-	maxGroupBody = 32 << 20
-	maxDocument  = 1 << 20   // of a User, as it is kept
-	maxDepth     = 32        // of nesting
-	maxValues    = 1_250_000 // in one body: enough for 200,000 members with all that is said of each
+	maxDocument = 1 << 20 // of a User, as it is kept
+	maxDepth    = 32      // of nesting
 )
 
-// readBody reads the JSON object of a request, which may have been read before (Bulk). If it is that of a group, members become the
-// ids that they name.
+// readBody decodes the JSON object of a request, unless it came with a Bulk request. If it is that of a group, members become the ids
+// that they name. Many large bodies at once wait for one another, since a decoded one takes many times its bytes.
 //
-// Errors: *web.Error with 413, 415 and what else the transfer meets; *schema.Error, InvalidSyntax, for what is not one JSON
-// object without duplicate names.
-func (d *Door) readBody(r *request, limit int64, group bool) (map[string]any, error) {
+// Errors: *web.Error with 413; *schema.Error, InvalidSyntax, for what is not one JSON object without duplicate names; that of the
+// context.
+func (d *Door) readBody(r *request, group bool) (map[string]any, error) {
 	if r.body != nil {
 		return r.body, nil
 	}
-	if kind := r.Header.Get("Content-Type"); kind != "" {
-		media, _, err := mime.ParseMediaType(kind)
-		if err != nil || media != scimJSON && media != plainJSON {
-			return nil, &web.Error{Status: http.StatusUnsupportedMediaType, Msg: "the body must be " + scimJSON + " or " + plainJSON}
+	if weight := min(int64(len(r.raw)), decodingAtOnce); weight > smallBody {
+		if err := d.decoding.Acquire(r.Context(), weight); err != nil {
+			return nil, err
 		}
+		defer d.decoding.Release(weight)
 	}
-	if err := web.LimitBody(r.w, r.Request, limit); err != nil {
-		return nil, err
-	}
-	dec := decoder{Decoder: jsontext.NewDecoder(r.Body), members: group}
+	dec := decoder{Decoder: jsontext.NewDecoder(bytes.NewReader(r.raw)), members: group, left: r.limits.values}
 	v, err := dec.value("", 0)
 	if err == nil {
 		if _, err = dec.ReadToken(); err == io.EOF {
@@ -86,8 +80,8 @@ func syntax(err error) string {
 // decoder reads JSON into maps, lists, strings, numbers and truth values, and no more of them than it should.
 type decoder struct {
 	*jsontext.Decoder
-	members bool // the body is that of a group
-	values  int
+	members bool   // the body is that of a group
+	left    int    // values that may still come
 	parts   []pair // room for member
 }
 
@@ -102,8 +96,8 @@ func (dec *decoder) value(in string, depth int) (any, error) {
 	if depth > maxDepth {
 		return nil, schema.Errorf(schema.InvalidSyntax, "the body nests deeper than %d", maxDepth)
 	}
-	if dec.values++; dec.values > maxValues {
-		return nil, &web.Error{Status: http.StatusRequestEntityTooLarge, Msg: "the body has more values than " + strconv.Itoa(maxValues)}
+	if dec.left--; dec.left < 0 {
+		return nil, &web.Error{Status: http.StatusRequestEntityTooLarge, Msg: "the body has too many values"}
 	}
 	token, err := dec.ReadToken()
 	if err != nil {

@@ -64,7 +64,7 @@ func serviceProviderConfig(base string) map[string]any {
 		"schemas":          []string{"urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"},
 		"documentationUri": "https://github.com/rollcall-id/rollcall",
 		"patch":            can(true),
-		"bulk":             map[string]any{"supported": true, "maxOperations": bulk.MaxOperations, "maxPayloadSize": maxBulkBody},
+		"bulk":             map[string]any{"supported": true, "maxOperations": bulk.MaxOperations, "maxPayloadSize": bulkLimits.bytes},
 		"filter":           map[string]any{"supported": true, "maxResults": maxCount},
 		"changePassword":   can(false),
 		"sort":             can(true),

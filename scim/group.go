@@ -33,7 +33,7 @@ func (d *Door) createGroup(r *request) (*answer, error) {
 }
 
 func (d *Door) groupBody(r *request) (directory.GroupEdit, error) {
-	body, err := d.readBody(r, maxGroupBody, true)
+	body, err := d.readBody(r, true)
 	if err != nil {
 		return directory.GroupEdit{}, err
 	}
@@ -74,7 +74,7 @@ func (d *Door) replaceGroup(r *request) (*answer, error) {
 //
 // RFC 7644, section 3.5.2.
 func (d *Door) patchGroup(r *request) (*answer, error) {
-	body, err := d.readBody(r, maxGroupBody, true)
+	body, err := d.readBody(r, true)
 	if err != nil {
 		return nil, err
 	}

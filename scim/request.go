@@ -20,6 +20,9 @@ type request struct {
 	actor      directory.Actor
 	id         string           // of the resource, from the path
 	body       map[string]any   // nil: it is still to be read
+	raw        []byte           // the body as it came
+	holds      int64            // what of it counts in Door.held
+	limits     limits           // of the body
 	base       string           // URL of the door
 	user       *schema.Resource // the types of resource, as the connection has them
 	group      *schema.Resource
@@ -75,7 +78,7 @@ func (r *request) parseQuery() error {
 // RFC 7644, section 3.4.3.
 func (d *Door) search(list handler) handler {
 	return func(r *request) (*answer, error) {
-		body, err := d.readBody(r, maxBody, false)
+		body, err := d.readBody(r, false)
 		if err != nil {
 			return nil, err
 		}

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/gorilla/mux"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/rollcall-id/rollcall/directory"
 	"github.com/rollcall-id/rollcall/login"
@@ -70,6 +71,8 @@ type Door struct {
 	failures  *web.Limiter[netip.Addr]
 	gate      *web.Gate[directory.Row] // of connections
 	large     chan struct{}
+	held      atomic.Int64        // bytes of large bodies
+	decoding  *semaphore.Weighted // by bytes
 	bulks     chan struct{}
 	cursors   atomic.Pointer[cipher.AEAD] // seals them; nil until the first
 	router    *mux.Router
@@ -85,6 +88,7 @@ func (d *Door) Handler() http.Handler {
 	d.requests = web.NewLimiter[directory.TokenID](float64(cmp.Or(d.Rate, RequestRate)), cmp.Or(d.Burst, RequestBurst), time.Now)
 	d.failures = web.NewLimiter[netip.Addr](failureRate, failureBurst, time.Now)
 	d.gate = web.NewGate[directory.Row](max(gateLeast, gateAtOnce*runtime.GOMAXPROCS(0)), gateQueue)
+	d.decoding = semaphore.NewWeighted(decodingAtOnce)
 	d.large = make(chan struct{}, largeGroups)
 	d.bulks = make(chan struct{}, bulkOperations)
 	d.router, d.endpoints = d.routes()
@@ -139,14 +143,10 @@ func (d *Door) routes() (*mux.Router, map[string]endpoint) {
 // serve answers one request. Who has no valid token learns nothing, not even which paths there are.
 func (d *Door) serve(w http.ResponseWriter, r *http.Request) {
 	actor, err := d.admit(r)
-	if err == nil {
-		err = d.gate.Enter(r.Context(), actor.Connection, shuts(r))
-	}
 	if err != nil {
 		d.writeError(w, r, err)
 		return
 	}
-	defer d.gate.Leave(actor.Connection)
 	req := &request{Request: r, w: w, actor: actor, base: d.base(r), group: d.types.group}
 	h, err := d.find(req)
 	if err == nil {
@@ -155,17 +155,30 @@ func (d *Door) serve(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		err = d.readParams(req)
 	}
-	if err != nil {
-		d.writeError(w, r, err)
-		return
+	if err == nil && takesBody(r.Method) {
+		defer d.drop(req)
+		err = d.fetch(req)
 	}
-	a, err := h(req)
+	var a *answer
+	if err == nil {
+		a, err = d.enter(req, h)
+	}
 	if err != nil {
 		d.writeError(w, r, err)
 		return
 	}
 	d.Provision.Heard(actor.Connection, d.DB.Now())
 	d.write(req, a)
+}
+
+// enter does the work of a request when it is its connection's turn. The body has come, and the answer leaves after it, so that
+// nobody who is slow keeps others waiting.
+func (d *Door) enter(r *request, h handler) (*answer, error) {
+	if err := d.gate.Enter(r.Context(), r.actor.Connection, shuts(r.Request)); err != nil {
+		return nil, err
+	}
+	defer d.gate.Leave(r.actor.Connection)
+	return h(r)
 }
 
 // Waiting is how many requests wait for their connection's turn.
@@ -207,7 +220,7 @@ func (d *Door) find(r *request) (handler, error) {
 	if !d.router.Match(r.Request, &match) {
 		return nil, &web.Error{Status: http.StatusNotFound, Msg: "there is no such endpoint under " + Base}
 	}
-	r.id = match.Vars["id"]
+	r.id, r.limits = match.Vars["id"], limitsOf(match.Route.GetName())
 	record := web.RecordOf(r.Context())
 	record.Route = match.Route.GetName()
 	record.Path = logged(record.Route, r.id)

@@ -18,7 +18,7 @@ import (
 //
 // RFC 7644, section 3.3.
 func (d *Door) createUser(r *request) (*answer, error) {
-	body, err := d.readBody(r, maxBody, false)
+	body, err := d.readBody(r, false)
 	if err != nil {
 		return nil, err
 	}
@@ -123,7 +123,7 @@ func (d *Door) shown(r *request, id directory.IdentityID) (i directory.Identity,
 //
 // RFC 7644, section 3.5.1.
 func (d *Door) replaceUser(r *request) (*answer, error) {
-	body, err := d.readBody(r, maxBody, false)
+	body, err := d.readBody(r, false)
 	if err != nil {
 		return nil, err
 	}
@@ -148,7 +148,7 @@ func (d *Door) replaceUser(r *request) (*answer, error) {
 //
 // RFC 7644, section 3.5.2.
 func (d *Door) patchUser(r *request) (*answer, error) {
-	body, err := d.readBody(r, maxBody, false)
+	body, err := d.readBody(r, false)
 	if err != nil {
 		return nil, err
 	}

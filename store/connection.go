@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/json"
+	"slices"
 
 	"github.com/rollcall-id/rollcall/directory"
 )
@@ -131,6 +132,43 @@ func (tx *Tx) tokenByHash(hash string) (directory.Token, directory.Connection, e
 	t.t.ConnName = conn.Name
 	return t.value(), conn, err
 }
+
+// Admits reports whether a credential still opens its connection: a token or a client, or what a foreign issuer calls a client that
+// the connection takes. Errors: Unauthenticated; Forbidden while the connection is disabled.
+func (tx *Tx) Admits(connection directory.Row, credential directory.TokenID) error {
+	var (
+		enabled          bool
+		settings         string
+		expires, revoked int64
+		known            bool
+	)
+	found, err := tx.get(`select c.enabled, c.settings, coalesce(t.expires, 0), coalesce(t.revoked, l.revoked, 0), t.id is not null or l.id is not null
+		from connection c left join token t on t.id = $2 and t.connection = c.row_id left join client l on l.id = $2 and l.connection = c.row_id
+		where c.row_id = $1`, []any{int64(connection), string(credential)}, &enabled, &settings, &expires, &revoked, &known)
+	if err != nil {
+		return err
+	}
+	c := directory.Connection{Enabled: enabled}
+	if found && !known {
+		if err := json.Unmarshal([]byte(settings), &c.Set); err != nil {
+			return err
+		}
+		issuer, _ := c.Issuer()
+		known = slices.Contains(issuer.Subjects, string(credential))
+	}
+	switch {
+	case !found || !known || revoked != 0 || expires != 0 && expires <= tx.now:
+		return errNotAdmitted
+	case !enabled:
+		return errDisabled
+	}
+	return nil
+}
+
+var (
+	errNotAdmitted = directory.Errorf(directory.Unauthenticated, "", "the credential is not valid any more")
+	errDisabled    = directory.Errorf(directory.Forbidden, "", "the connection is disabled")
+)
 
 // Tokens returns the tokens of a connection, or of all when connection is zero, oldest first.
 func (tx *Tx) Tokens(connection directory.Row) (all []directory.Token, err error) {

@@ -1,10 +1,7 @@
 package store
 
 import (
-	"context"
 	"io/fs"
-	"slices"
-	"strings"
 
 	"github.com/rollcall-id/rollcall/directory"
 )
@@ -96,33 +93,4 @@ func (tx *Tx) Plan(q directory.Query, groups bool) (plan string, err error) {
 		return err
 	})
 	return plan, err
-}
-
-// Plans explains every statement that has run on SQLite, as it was written.
-func (db *DB) Plans() (plans map[string][]string, err error) {
-	s := db.engine.(*sqlite)
-	plans = map[string][]string{}
-	s.d.mu.RLock()
-	for query := range s.d.seen {
-		plans[query] = nil
-	}
-	s.d.mu.RUnlock()
-	for query := range plans {
-		if word, _, _ := strings.Cut(strings.TrimSpace(query), " "); !slices.Contains([]string{"select", "insert", "update", "delete", "with"}, word) {
-			continue
-		}
-		err := db.View(context.Background(), func(tx *Tx) error {
-			return tx.each("explain query plan "+query, nil, func(scan func(...any) error) error {
-				var id, parent, unused any
-				var line string
-				err := scan(&id, &parent, &unused, &line)
-				plans[query] = append(plans[query], line)
-				return err
-			})
-		})
-		if err != nil {
-			return nil, err
-		}
-	}
-	return plans, nil
 }

@@ -37,6 +37,9 @@ const (
 	// gcPercent is Go's GOGC while the server runs, unless the environment says another: what lives is a few MiB, and requests
 	// make much that dies at once.
 	gcPercent = 400
+	// softMemory is Go's GOMEMLIMIT while the server runs, unless the environment says another: above it garbage is collected
+	// sooner, so that requests with large bodies do not leave five times their size.
+	softMemory = 256 << 20
 	// maxRate is more than any server answers.
 	maxRate = 1_000_000
 )
@@ -150,6 +153,9 @@ func (a *app) serve(cmd *cobra.Command, flags *serveFlags) error {
 	}
 	if os.Getenv("GOGC") == "" {
 		defer debug.SetGCPercent(debug.SetGCPercent(gcPercent))
+	}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		defer debug.SetMemoryLimit(debug.SetMemoryLimit(softMemory))
 	}
 	log, endLog := newLog(a.stderr, flags.logFormat.value, flags.logLevel.value)
 	defer endLog()

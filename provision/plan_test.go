@@ -1,4 +1,4 @@
-package store_test
+package provision_test
 
 import (
 	"fmt"
@@ -39,7 +39,7 @@ func TestPlans_lead_to_few_rows(t *testing.T) {
 		t.Fatal(err)
 	}
 	live(t, db)
-	plans, err := db.Plans()
+	plans, err := db.Plans(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
