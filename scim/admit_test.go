@@ -15,6 +15,7 @@ import (
 
 // late sends a request whose body comes when rest is closed, and returns the status.
 func (d *door) late(method, path, body string, rest <-chan struct{}) <-chan int {
+	const wait = 20 * time.Millisecond
 	begun, end := io.Pipe()
 	status := make(chan int, 1)
 	req, err := http.NewRequestWithContext(d.t.Context(), method, d.url+path, begun)
@@ -37,7 +38,7 @@ func (d *door) late(method, path, body string, rest <-chan struct{}) <-chan int 
 		_ = res.Body.Close()
 		status <- res.StatusCode
 	}()
-	time.Sleep(50 * time.Millisecond) // until it was let in
+	time.Sleep(wait) // until it was let in
 	return status
 }
 
@@ -126,4 +127,26 @@ func (d *door) events() (all []directory.Event) {
 		d.t.Error(err)
 	}
 	return all
+}
+
+func TestBody_that_takes_its_time_keeps_nobody_waiting(t *testing.T) {
+	each(t, func(t *testing.T, d *door) {
+		id := d.must(201, "POST", "/Users", `{"userName":"ann@x.test"}`)["id"].(string)
+		rest := make(chan struct{})
+		var slow []<-chan int
+		for n := range 100 { // more than may run at once
+			slow = append(slow, d.late("POST", "/Users", fmt.Sprintf(`{"userName":"slow%d@x.test"}`, n), rest))
+		}
+		began := time.Now()
+		d.must(200, "PATCH", "/Users/"+id, `{"Operations":[{"op":"replace","path":"active","value":false}]}`)
+		if took := time.Since(began); took > 5*time.Second {
+			t.Errorf("a deactivation took %s", took)
+		}
+		close(rest)
+		for _, status := range slow {
+			if got := <-status; got != 201 {
+				t.Errorf("a slow one: %d", got)
+			}
+		}
+	})
 }

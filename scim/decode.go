@@ -80,15 +80,8 @@ func syntax(err error) string {
 // decoder reads JSON into maps, lists, strings, numbers and truth values, and no more of them than it should.
 type decoder struct {
 	*jsontext.Decoder
-	members bool   // the body is that of a group
-	left    int    // values that may still come
-	parts   []pair // room for member
-}
-
-// pair is a member of an object.
-type pair struct {
-	name  string
-	value any
+	members bool // the body is that of a group
+	left    int  // values that may still come
 }
 
 // value reads one value. in is the name of the member of an object that it stands in, lower case.
@@ -146,7 +139,7 @@ func (dec *decoder) value(in string, depth int) (any, error) {
 }
 
 // member reads one value of a list in the body of a group, which holds members unless it is that of the operations. Of a member it
-// returns the id that it names alone, which is all that counts, and a tenth of the memory.
+// returns the id that it names alone, which is all that counts, and a tenth of the memory; nil of one that names nobody.
 func (dec *decoder) member(in string, depth int) (any, error) {
 	if dec.PeekKind() != '{' || depth >= maxDepth {
 		return dec.value(in, depth)
@@ -154,9 +147,7 @@ func (dec *decoder) member(in string, depth int) (any, error) {
 	if _, err := dec.ReadToken(); err != nil {
 		return nil, err
 	}
-	id, named := "", false
-	parts := dec.parts[:0]
-	dec.parts = nil // of the members of a member, which nobody sends
+	var id any
 	for dec.PeekKind() != '}' {
 		token, err := dec.ReadToken()
 		if err != nil {
@@ -167,20 +158,18 @@ func (dec *decoder) member(in string, depth int) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		if name == "value" {
-			id, named = v.(string)
+		if strings.EqualFold(name, "value") {
+			if id != nil {
+				return nil, schema.Errorf(schema.InvalidSyntax, "members.value: is given twice")
+			}
+			id = v
 		}
-		parts = append(parts, pair{name, v})
 	}
-	dec.parts = parts
-	if _, err := dec.ReadToken(); err != nil || named {
+	_, err := dec.ReadToken()
+	if _, text := id.(string); text || id == nil {
 		return id, err
 	}
-	object := make(map[string]any, len(parts))
-	for _, p := range parts {
-		object[p.name] = p.value
-	}
-	return object, nil
+	return map[string]any{"value": id}, err // which is wrong, and will be said
 }
 
 // appendString appends s as a JSON string.

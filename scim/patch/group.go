@@ -80,15 +80,15 @@ func takeMembers(body map[string]any, r *schema.Resource) (named []string, rest 
 		}
 		named = make([]string, 0, len(list))
 		for _, v := range list {
-			v, isText := v.(string)
-			if !isText {
+			id, isText := v.(string)
+			if !isText && v != nil {
 				return nil, body, nil
 			}
-			if _, err := a.Find("value").NormalizeOne(v); err != nil {
+			if _, err := a.Find("value").NormalizeOne(id); err != nil {
 				return nil, nil, err
 			}
-			if v != "" {
-				named = append(named, v)
+			if id != "" {
+				named = append(named, id)
 			}
 		}
 		rest = maps.Clone(body)
