@@ -21,7 +21,7 @@ func (a *app) command() *cobra.Command {
 
 Every flag may stand before or after the command's words. It may also come from the environment (--base-url from
 ROLLCALL_BASE_URL), and those of serve from a YAML file named by --config. A flag counts before the environment, and the
-environment before the file.`,
+environment before the file; a --data that is typed counts before any --database of theirs.`,
 		Example: `  rollcall serve --data ./data --listen 127.0.0.1:8080
   rollcall connection create okta --preset okta
   rollcall token create --connection okta

@@ -33,7 +33,7 @@ func shown(value string) string {
 }
 
 // configure gives the flags of cmd that were not typed what the environment says, else what the file says, and checks that
-// none is missing. In the server the client has done so.
+// none is missing. A typed --data is the place, whatever they say of a database. In the server the client has done so.
 func (a *app) configure(cmd *cobra.Command) error {
 	if a.serving {
 		return nil
@@ -42,6 +42,10 @@ func (a *app) configure(cmd *cobra.Command) error {
 		if f := cmd.Flags().Lookup(name); f.Changed {
 			a.place += " --" + name + " " + quote(shown(f.Value.String()))
 		}
+	}
+	folder := cmd.Flags().Changed("data")
+	if folder && a.database != "" {
+		return &complaint{misuse, "--data and --database name two places", "type --data for SQLite in a folder, or --database for PostgreSQL"}
 	}
 	fromEnv := koanf.New(".")
 	// A provider of the environment returns no error.
@@ -63,6 +67,9 @@ func (a *app) configure(cmd *cobra.Command) error {
 	}
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		if err != nil || f.Changed || slices.Contains(typed, f.Name) {
+			return
+		}
+		if folder && f.Name == "database" { // whoever types a folder means it
 			return
 		}
 		if fromEnv.Exists(f.Name) {
