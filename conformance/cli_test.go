@@ -36,12 +36,17 @@ func running(t *testing.T, suite func(t *testing.T, s *server)) {
 		t.Run("over the socket", func(t *testing.T) { suite(t, s) })
 	})
 	for _, kind := range databases(t) {
-		t.Run(kind+" without a server", func(t *testing.T) { suite(t, prepare(t, kind)) })
+		t.Run(kind+" without a server", func(t *testing.T) {
+			s := prepare(t, kind)
+			s.cli(t, "db", "migrate")
+			suite(t, s)
+		})
 	}
 }
 
 func TestCLI_usage_errors(t *testing.T) {
 	s := prepare(t, "sqlite")
+	s.cli(t, "db", "migrate")
 	for _, line := range []string{
 		"nonsense", "--nonsense", "connection nonsense", "connection create", "connection create a b",
 		"connection create okta --preset nonsense", "connection set okta", "connection set okta novalue", "connection show",

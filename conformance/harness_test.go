@@ -232,11 +232,11 @@ func (s *server) kill(t *testing.T) {
 
 // where gives the flags that say which data is meant, after the flags given.
 func (s *server) where(flags ...string) []string {
-	flags = append(flags[:len(flags):len(flags)], "--data", s.dir)
+	flags = flags[:len(flags):len(flags)]
 	if s.database != "" {
-		flags = append(flags, "--database", s.database)
+		return append(flags, "--database", s.database)
 	}
-	return flags
+	return append(flags, "--data", s.dir)
 }
 
 // environment is ours without any ROLLCALL_* variable.

@@ -117,6 +117,7 @@ func TestMetrics_tell_of_connections_and_tokens(t *testing.T) {
 	for _, kind := range databases(t) {
 		t.Run(kind, func(t *testing.T) {
 			s := prepare(t, kind)
+			s.cli(t, "db", "migrate")
 			s.cli(t, "connection", "create", "calm")
 			s.cli(t, "connection", "create", "off")
 			s.cli(t, "connection", "disable", "off")

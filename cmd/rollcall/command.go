@@ -243,24 +243,10 @@ type call struct {
 	actor directory.Actor
 }
 
-// do makes the function of a command that works on the database.
-func (a *app) do(fn func(*call) error) func(*cobra.Command, []string) error { return a.on(false, fn) }
-
-// begin makes the function of a command with which one may begin: where there is no database, it makes one, unless check refuses
-// what was typed.
-func (a *app) begin(check func(args []string) error, fn func(*call) error) func(*cobra.Command, []string) error {
-	return func(cmd *cobra.Command, args []string) error {
-		if err := check(args); err != nil {
-			return err
-		}
-		return a.on(true, fn)(cmd, args)
-	}
-}
-
 // settle makes the function of a command that may leave work behind, and gives the command the flag not to wait for it.
 func (a *app) settle(cmd *cobra.Command, fn func(*call) error) {
 	cmd.Flags().BoolVar(&a.noWait, "no-wait", false, "leave large consequences to the server instead of waiting for them")
-	cmd.RunE = a.on(false, func(c *call) error {
+	cmd.RunE = a.do(func(c *call) error {
 		if err := fn(c); err != nil {
 			return err
 		}

@@ -23,9 +23,7 @@ func (a *app) connectionCreate() *cobra.Command {
 		Short:   "Make a connection",
 		Long:    "Make a connection. A preset gives it the settings that fit an identity provider; there is " + strings.Join(directory.Presets(), ", ") + ".",
 		Example: "  rollcall connection create okta --preset okta",
-		RunE: a.begin(func(args []string) error {
-			return (&directory.Connection{Name: args[0], Preset: preset}).Validate()
-		}, func(c *call) error {
+		RunE: a.do(func(c *call) error {
 			conn, err := c.service.CreateConnection(c.ctx, c.actor, c.args[0], preset, nil)
 			if err != nil {
 				return advise(err, directory.Conflict, "try rollcall connection show "+c.args[0])

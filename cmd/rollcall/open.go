@@ -24,20 +24,19 @@ const (
 	quiet = 2 * time.Second
 )
 
-// on makes the function of a command that works on the database: its own, or in the server that has it. begin says that it may
-// make the database.
-func (a *app) on(begin bool, fn func(*call) error) func(*cobra.Command, []string) error {
+// do makes the function of a command that works on the database: its own, or in the server that has it.
+func (a *app) do(fn func(*call) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		ctx := cmd.Context()
 		if !a.serving {
-			conn, err := a.open(ctx, nil, begin)
+			conn, err := a.open(ctx, nil, false)
 			if err != nil {
 				return err
 			}
 			if conn != nil {
 				return forward(ctx, conn, request{Args: words(cmd, args), Place: a.place, Input: a.input}, a.stdout, a.stderr)
 			}
-			if err := a.checkSchema(ctx, begin); err != nil {
+			if err := a.checkSchema(ctx); err != nil {
 				return errors.Join(err, a.db.Close())
 			}
 			a.service = provision.New(a.db, slog.New(slog.DiscardHandler))
@@ -83,8 +82,8 @@ func (a *app) open(ctx context.Context, log *slog.Logger, begin bool) (net.Conn,
 	}
 }
 
-// checkSchema refuses a database that is not of this program. One that is empty is filled if begin is set.
-func (a *app) checkSchema(ctx context.Context, begin bool) error {
+// checkSchema refuses a database that is not of this program, and one that is empty.
+func (a *app) checkSchema(ctx context.Context) error {
 	have, want, err := a.db.SchemaVersion(ctx)
 	switch {
 	case err != nil || have == want:
@@ -93,14 +92,8 @@ func (a *app) checkSchema(ctx context.Context, begin bool) error {
 		return tooNew(have, want)
 	case have > 0:
 		return &complaint{failed, "the database is that of an older program", "type rollcall db migrate, or start the server"}
-	case !begin:
-		return a.noDatabase()
 	}
-	if _, _, err := a.db.Migrate(ctx); err != nil {
-		return err
-	}
-	a.note("rollcall: made a new database in %s", a.where())
-	return nil
+	return a.noDatabase()
 }
 
 func tooNew(have, want int) error {

@@ -66,7 +66,7 @@ func (a *app) noDatabase() error {
 	if a.database != "" {
 		where = a.where()
 	}
-	return &complaint{failed, "no rollcall database in " + where, "name another place by --data or --database, or begin with rollcall serve"}
+	return &complaint{failed, "no rollcall database in " + where, "name another place by --data or --database, or begin with rollcall serve or rollcall db migrate"}
 }
 
 // unopened says why the database does not open, in words for whoever named the place.

@@ -128,10 +128,12 @@ func (s *scriptServer) stop() error {
 
 func serverOf(ts *testscript.TestScript) *scriptServer { return ts.Value("server").(*scriptServer) }
 
-// begin starts a server if this run is with one.
+// begin starts a server if this run is with one, else makes a database.
 func begin(ts *testscript.TestScript, _ bool, args []string) {
 	if ts.Getenv("MODE") != "alone" {
 		ts.Check(serverOf(ts).start(ts, args...))
+	} else {
+		ts.Check(ts.Exec("rollcall", "db", "migrate"))
 	}
 }
 

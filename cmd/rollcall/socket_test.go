@@ -175,7 +175,7 @@ func TestLink_alone_does_the_work_itself(t *testing.T) {
 
 func TestOpen_waits_for_another_command(t *testing.T) {
 	dir := folder(t)
-	must(t, dir, "team", "create", "--name", "eng")
+	must(t, dir, "db", "migrate")
 	db, err := store.Open(t.Context(), store.Config{Data: dir})
 	if err != nil {
 		t.Fatal(err)

@@ -18,10 +18,8 @@ func (a *app) teamCreate() *cobra.Command {
 		Use:     "create",
 		Short:   "Make a team, with its channels town-square and off-topic",
 		Example: "  rollcall team create --name eng --display-name Engineering",
-		RunE: a.begin(func([]string) error {
+		RunE: a.do(func(c *call) error {
 			t.DisplayName, t.Type = displayName(t.Name, t.DisplayName), visibility(private, directory.Invite)
-			return t.Validate()
-		}, func(c *call) error {
 			t, err := c.service.CreateTeam(c.ctx, c.actor, t)
 			if err != nil {
 				return advise(err, directory.Conflict, "try rollcall team list")

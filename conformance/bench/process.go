@@ -32,11 +32,10 @@ func (b *bench) serve(ctx context.Context, data string) (*process, error) {
 
 // where appends the flags that say which data is meant.
 func (b *bench) where(data string, args ...string) []string {
-	args = append(args, "--data", data)
 	if b.database != "" {
-		args = append(args, "--database", b.database)
+		return append(args, "--database", b.database)
 	}
-	return args
+	return append(args, "--data", data)
 }
 
 // rollcall runs a command of the program and returns what it prints, without the last newline.
