@@ -267,7 +267,7 @@ func TestAccount_connection_that_manages_active_accounts_stays(t *testing.T) {
 	each(t, func(t *testing.T, s *server) {
 		c := s.idp(t, "okta", "okta")
 		c.users("pat")
-		if r := s.try("connection", "delete", "okta"); r.code != 1 || r.stderr == "" {
+		if r := s.try("connection", "delete", "okta", "--confirm"); r.code != 1 || r.stderr == "" {
 			t.Errorf("connection delete: %+v, want exit 1", r)
 		}
 		s.cli(t, "connection", "disable", "okta")

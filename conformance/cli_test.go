@@ -150,7 +150,7 @@ func TestCLI_every_command(t *testing.T) {
 			"rule create --connection okta --pattern chat-{team}-{channel} --team {team} --channel {channel} --create", "rule list",
 			"rule test chat-eng-back-end", "user list", "group list", "identity list", "conflict list", "audit list", "token list",
 			"adopt --connection okta --match email --dry-run", "adopt --connection okta --match username --dry-run",
-			"db check", "db migrate", "connection delete second",
+			"db check", "db migrate", "connection delete second --confirm",
 		} {
 			s.cli(t, strings.Fields(line)...)
 		}

@@ -254,3 +254,23 @@ func (tx *Tx) CountManagedActive(connection directory.Row) (n int64, err error) 
 		where i.connection = $1 and i.manages and a.active`, []any{int64(connection)}, &n)
 	return n, err
 }
+
+// Extent is what a connection has, counted.
+type Extent struct {
+	Identities, Groups, Links, Rules, Tokens, Clients int64
+	Memberships                                       int64 // of active accounts, for no other reason than links of the connection; default channels are not counted
+}
+
+// Extent counts what would go with a connection. It reads all that the connection has.
+func (tx *Tx) Extent(connection directory.Row) (e Extent, err error) {
+	_, err = tx.get(`select (select count(*) from identity where connection = $1), (select count(*) from grp where connection = $1),
+			(select count(*) from link where connection = $1), (select count(*) from rule where connection = $1),
+			(select count(*) from token where connection = $1 and revoked is null),
+			(select count(*) from client where connection = $1 and revoked is null),
+			(select count(*) from (select distinct r.account, r.team, r.channel from link l join reason r on r.link = l.row_id and r.link <> 0
+				join account a on a.row_id = r.account and a.active where l.connection = $1
+				and not exists (select 1 from reason o left join link ol on ol.row_id = o.link where o.account = r.account and o.team = r.team
+					and o.channel = r.channel and o.kind <> 2 and (ol.row_id is null or ol.connection <> $1))) gone)`, []any{int64(connection)},
+		&e.Identities, &e.Groups, &e.Links, &e.Rules, &e.Tokens, &e.Clients, &e.Memberships)
+	return e, err
+}

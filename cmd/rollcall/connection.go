@@ -213,20 +213,50 @@ func (a *app) enable(enabled bool, done string) func(*cobra.Command, []string) e
 }
 
 func (a *app) connectionDelete() *cobra.Command {
+	var confirm bool
 	cmd := &cobra.Command{
 		Use:   "delete NAME",
 		Short: "Delete a connection that manages no active account",
-		Long: `Delete a connection with its identities, groups, links, rules and tokens. It is refused while the connection manages active
-accounts: migrate them to another connection or deactivate them first.`,
-		Example: "  rollcall connection delete okta",
+		Long: `Delete a connection with its identities, groups, links, rules and tokens; the memberships end that come of its links alone. Without
+--confirm it only says what would end. It is refused while the connection manages active accounts: migrate them to another connection
+or deactivate them first.`,
+		Example: "  rollcall connection delete okta --confirm",
 	}
 	a.settle(cmd, func(c *call) error {
+		if !confirm {
+			ends, err := c.whatEnds(c.args[0])
+			if err != nil {
+				return err
+			}
+			return &complaint{misuse, "this deletes the connection " + c.args[0] + " for ever, and with it " + ends, "type it again with --confirm"}
+		}
 		if err := c.service.RemoveConnection(c.ctx, c.actor, c.args[0]); err != nil {
 			return advise(err, directory.Conflict, "try rollcall connection migrate --help")
 		}
 		return c.say("deleted the connection %s", c.args[0])
 	})
+	cmd.Flags().BoolVar(&confirm, "confirm", false, "yes, delete it")
 	return cmd
+}
+
+// whatEnds tells what goes with a connection.
+func (c *call) whatEnds(name string) (string, error) {
+	var e store.Extent
+	if err := c.db.View(c.ctx, func(tx *store.Tx) error {
+		conn, err := tx.Connection(name)
+		if err != nil {
+			return err
+		}
+		e, err = tx.Extent(conn.Row)
+		return err
+	}); err != nil {
+		return "", err
+	}
+	return strings.Join([]string{
+		count(e.Identities, "identity", "identities"), count(e.Groups, "group", "groups"), count(e.Links, "link", "links"),
+		count(e.Rules, "rule", "rules"), count(e.Tokens, "token", "tokens"), count(e.Clients, "client", "clients"),
+		count(e.Memberships, "membership", "memberships") + " of active accounts with their default channels",
+	}, ", "), nil
 }
 
 func (a *app) connectionMigrate() *cobra.Command {

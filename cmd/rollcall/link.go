@@ -102,7 +102,25 @@ func (a *app) linkDelete() *cobra.Command {
 		if err := c.service.RemoveLink(c.ctx, c.actor, directory.LinkID(c.args[0])); err != nil {
 			return err
 		}
-		return c.say("deleted the link %s", c.args[0])
+		return c.sayDeleted("link")
 	})
 	return cmd
+}
+
+// sayDeleted tells that the link or rule of the command is gone, and how many memberships ended with it, as its event has them.
+func (c *call) sayDeleted(what string) error {
+	var last []directory.Event
+	if err := c.db.View(c.ctx, func(tx *store.Tx) (err error) { last, err = tx.Events(c.args[:1], 1); return err }); err != nil {
+		return err
+	}
+	ended := int64(0)
+	for _, e := range last {
+		if e.Changes["in_background"] == true {
+			return c.say("deleted the %s %s; the memberships that it alone gave end piece by piece", what, c.args[0])
+		}
+		if n, ok := e.Changes["memberships_ended"].(float64); ok {
+			ended = int64(n)
+		}
+	}
+	return c.say("deleted the %s %s; %s that it gave ended", what, c.args[0], count(ended, "membership", "memberships"))
 }

@@ -224,6 +224,14 @@ func thousands(n int64) string {
 	return s
 }
 
+// count writes how many there are of something: 1 group, 2 groups.
+func count(n int64, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return thousands(n) + " " + many
+}
+
 func yes(b bool) string {
 	if b {
 		return "yes"

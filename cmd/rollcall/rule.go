@@ -85,7 +85,7 @@ func (a *app) ruleDelete() *cobra.Command {
 		if err := c.service.RemoveRule(c.ctx, c.actor, directory.RuleID(c.args[0])); err != nil {
 			return err
 		}
-		return c.say("deleted the rule %s", c.args[0])
+		return c.sayDeleted("rule")
 	})
 	return cmd
 }
