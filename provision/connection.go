@@ -57,7 +57,11 @@ func (s *Service) ConfigureConnection(ctx context.Context, actor directory.Actor
 //
 // Errors: NotFound.
 func (s *Service) EnableConnection(ctx context.Context, actor directory.Actor, name string, enabled bool) (directory.Connection, error) {
-	return s.changeConnection(ctx, actor, name, "connection.enable", func(conn *directory.Connection, changes directory.Changes) {
+	action := "connection.enable"
+	if !enabled {
+		action = "connection.disable"
+	}
+	return s.changeConnection(ctx, actor, name, action, func(conn *directory.Connection, changes directory.Changes) {
 		changes.Set("enabled", conn.Enabled, enabled)
 		conn.Enabled = enabled
 	})
