@@ -154,13 +154,17 @@ func (a *app) identityUnbind() *cobra.Command {
 		Example: "  rollcall identity unbind 06bq1s0v9g7p2k4m8n3r5t6w1x",
 		RunE: a.do(func(c *call) error {
 			id := directory.IdentityID(c.args[0])
-			if _, _, err := c.binding(id); err != nil {
+			_, account, err := c.binding(id)
+			if err != nil {
 				return err
 			}
 			if err := c.service.UnbindIdentity(c.ctx, c.actor, id); err != nil {
 				return err
 			}
-			return c.say("%s is bound to nothing", id)
+			if err := c.say("%s is bound to nothing", id); err != nil {
+				return err
+			}
+			return c.warnUnmanaged(&account)
 		}),
 	}
 }

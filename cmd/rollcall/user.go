@@ -233,7 +233,8 @@ func (a *app) userActivate() *cobra.Command {
 	return &cobra.Command{
 		Use:     "activate NAME|EMAIL|ID",
 		Short:   "Open an account that was deactivated here",
-		Long:    "Open an account that was deactivated here. It stays shut while its identity provider says that it is inactive.",
+		Long: `Open an account that was deactivated here. It stays shut while its identity provider says that it is inactive. One that no
+connection manages, because its User was removed, is open from then on until it is deactivated here.`,
 		Example: "  rollcall user activate alice",
 		RunE: a.do(func(c *call) error {
 			account, err := c.service.LiftSuspension(c.ctx, c.actor, c.args[0])
@@ -243,9 +244,24 @@ func (a *app) userActivate() *cobra.Command {
 			if !account.Active {
 				return c.say("%s stays deactivated, because its identity provider says so", account.Username)
 			}
-			return c.say("%s is active", account.Username)
+			if err := c.say("%s is active", account.Username); err != nil {
+				return err
+			}
+			return c.warnUnmanaged(&account)
 		}),
 	}
+}
+
+// warnUnmanaged warns of an account that is open and that nobody but an administrator will shut.
+func (c *call) warnUnmanaged(account *directory.Account) error {
+	var identities []directory.Identity
+	if err := c.db.View(c.ctx, func(tx *store.Tx) (err error) { identities, err = tx.IdentitiesOf(account.Row); return err }); err != nil {
+		return err
+	}
+	if account.Active && (len(identities) == 0 || !identities[0].Manages) {
+		c.note("warning: no connection manages %s: no identity provider will shut it", account.Username)
+	}
+	return nil
 }
 
 func (a *app) userDelete() *cobra.Command {
