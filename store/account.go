@@ -47,16 +47,33 @@ func (tx *Tx) HoldAccounts(rows []directory.Row) error {
 	return err
 }
 
-// FindAccount returns the account of that id, username or e-mail, tried in this order. Errors: NotFound.
+// FindAccount returns the account of that id, username or e-mail, in this order, else the one to which an identity is bound that
+// has this id, userName or externalId. Errors: NotFound; Conflict when such identities are bound to several accounts.
 func (tx *Tx) FindAccount(name string) (directory.Account, error) {
 	key := directory.Key(name)
 	var s accountScan
 	ok, err := tx.get(`select `+accountColumns+` from account a where a.id = $1 or a.username_key = $2 or a.email_key = $2
 		order by case when a.id = $1 then 0 when a.username_key = $2 then 1 else 2 end limit 1`, []any{name, key}, s.dest()...)
-	if err != nil || !ok {
-		return s.a, notFound("account", name, err)
+	if err != nil {
+		return s.a, err
 	}
-	return s.value(), nil
+	if ok {
+		return s.value(), nil
+	}
+	// A cross join, or SQLite would read every identity.
+	rows, err := tx.rowsOf(`select account from identity where id = $1 and account is not null
+		union select i.account from connection c cross join identity i
+			where i.connection = c.row_id and i.user_name_key = $2 and i.account is not null
+		union select i.account from connection c cross join identity i
+			where i.connection = c.row_id and i.external_id = $1 and i.account is not null
+		order by 1 limit 2`, name, key)
+	switch {
+	case err != nil || len(rows) == 0:
+		return s.a, notFound("account", name, err)
+	case len(rows) > 1:
+		return s.a, directory.Errorf(directory.Conflict, "", "%s is the userName or externalId of several accounts: name one by its username", name)
+	}
+	return tx.Account(rows[0])
 }
 
 // Accounts returns up to limit accounts behind the row after, in the order in which they were made.

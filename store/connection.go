@@ -242,6 +242,21 @@ func (tx *Tx) Adoption(connection directory.Row, email, username, userName, exte
 	return directory.Row(row), err
 }
 
+// Adoptable is one permission to adopt an account: that of the connection's next identity whose field has the key.
+type Adoptable struct{ Connection, Field, Key string }
+
+// AdoptionsOf returns the permissions that wait for somebody to use them, the oldest first.
+func (tx *Tx) AdoptionsOf(account directory.Row) (all []Adoptable, err error) {
+	err = tx.each(`select c.name, d.field, d.key from adoption d join connection c on c.row_id = d.connection where d.account = $1 order by d.row_id`,
+		[]any{int64(account)}, func(scan func(...any) error) error {
+			var d Adoptable
+			err := scan(&d.Connection, &d.Field, &d.Key)
+			all = append(all, d)
+			return err
+		})
+	return all, err
+}
+
 // RemoveAdoptions forgets what was allowed for an account.
 func (tx *Tx) RemoveAdoptions(account directory.Row) error {
 	_, err := tx.exec(`delete from adoption where account = $1`, int64(account))

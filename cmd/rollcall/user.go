@@ -67,7 +67,15 @@ func (a *app) userList() *cobra.Command {
 type userShown struct {
 	userRow
 	Identities []userIdentity `json:"identities"`
+	Adoptable  []userAdoption `json:"adoptable"`
 	Teams      []*userTeam    `json:"teams"`
+}
+
+// userAdoption is a connection that may take the account over, at its next push of the User that has the key.
+type userAdoption struct {
+	Connection string `json:"connection"`
+	Match      string `json:"match"`
+	Key        string `json:"key"`
 }
 
 type userIdentity struct {
@@ -76,7 +84,8 @@ type userIdentity struct {
 	UserName   string               `json:"user_name"`
 	ExternalID string               `json:"external_id"`
 	Subject    string               `json:"subject"`
-	manages    bool
+	Active     bool                 `json:"active"`
+	Manages    bool                 `json:"manages"`
 }
 
 type userTeam struct {
@@ -93,8 +102,10 @@ type userChannel struct {
 
 func (a *app) userShow() *cobra.Command {
 	return a.jsonFlag(&cobra.Command{
-		Use:     "show NAME|EMAIL|ID",
-		Short:   "Show an account: who manages it, and where it is and why",
+		Use:   "show NAME|EMAIL|ID",
+		Short: "Show an account: who manages it, and where it is and why",
+		Long: `Show an account: who manages it, and where it is and why. This and every other command finds it by its username, e-mail or id, else
+by the id, userName or externalId of a User that is bound to it.`,
 		Example: "  rollcall user show alice",
 		RunE: a.do(func(c *call) error {
 			var shown userShown
@@ -117,7 +128,7 @@ func lookAtUser(tx *store.Tx, name string) (shown userShown, err error) {
 	if err != nil {
 		return shown, err
 	}
-	shown = userShown{userRow: rowOfUser(&account), Identities: []userIdentity{}}
+	shown = userShown{userRow: rowOfUser(&account), Identities: []userIdentity{}, Adoptable: []userAdoption{}}
 	identities, err := tx.IdentitiesOf(account.Row)
 	if err != nil {
 		return shown, err
@@ -127,7 +138,14 @@ func lookAtUser(tx *store.Tx, name string) (shown userShown, err error) {
 		if err != nil {
 			return shown, err
 		}
-		shown.Identities = append(shown.Identities, userIdentity{conn.Name, i.ID, i.UserName, i.ExternalID, i.Subject, i.Manages})
+		shown.Identities = append(shown.Identities, userIdentity{conn.Name, i.ID, i.UserName, i.ExternalID, i.Subject, i.Active, i.Manages})
+	}
+	adoptions, err := tx.AdoptionsOf(account.Row)
+	if err != nil {
+		return shown, err
+	}
+	for _, d := range adoptions {
+		shown.Adoptable = append(shown.Adoptable, userAdoption{d.Connection, d.Field, d.Key})
 	}
 	reasons, err := tx.Reasons(account.Row)
 	shown.Teams = nest(reasons)
@@ -173,6 +191,30 @@ func because(r *directory.Reason) string {
 	return fmt.Sprintf("link: %s %q", r.Connection, r.Group)
 }
 
+// managers are the lines about who manages the account, and who may.
+func (shown *userShown) managers() (facts [][2]string) {
+	for _, i := range shown.Identities {
+		text, state := fmt.Sprintf("%s %s (id %s", i.Connection, i.UserName, i.ID), "inactive"
+		if i.ExternalID != "" {
+			text += ", externalId " + i.ExternalID
+		}
+		if i.Active {
+			state = "active"
+		}
+		if text += "), " + state; i.Manages {
+			text += ", manages the account"
+		}
+		facts = append(facts, [2]string{"identity", text})
+	}
+	if len(shown.Identities) == 0 {
+		facts = append(facts, [2]string{"identity", "none"})
+	}
+	for _, d := range shown.Adoptable {
+		facts = append(facts, [2]string{"adoptable", fmt.Sprintf("by %s, when it pushes the User with %s %s", d.Connection, d.Match, d.Key)})
+	}
+	return facts
+}
+
 func (c *call) showUser(shown *userShown) error {
 	facts := [][2]string{
 		{"username", shown.Username},
@@ -181,16 +223,7 @@ func (c *call) showUser(shown *userShown) error {
 		{"id", string(shown.ID)},
 		{"state", shown.state()},
 	}
-	for _, i := range shown.Identities {
-		text := fmt.Sprintf("%s %s (id %s", i.Connection, i.UserName, i.ID)
-		if i.ExternalID != "" {
-			text += ", externalId " + i.ExternalID
-		}
-		if text += ")"; i.manages {
-			text += ", manages the account"
-		}
-		facts = append(facts, [2]string{"identity", text})
-	}
+	facts = append(facts, shown.managers()...)
 	if len(shown.Teams) == 0 {
 		facts = append(facts, [2]string{"teams", "none"})
 	} else if !shown.Active {
@@ -231,8 +264,8 @@ func (a *app) userDeactivate() *cobra.Command {
 
 func (a *app) userActivate() *cobra.Command {
 	return &cobra.Command{
-		Use:     "activate NAME|EMAIL|ID",
-		Short:   "Open an account that was deactivated here",
+		Use:   "activate NAME|EMAIL|ID",
+		Short: "Open an account that was deactivated here",
 		Long: `Open an account that was deactivated here. It stays shut while its identity provider says that it is inactive. One that no
 connection manages, because its User was removed, is open from then on until it is deactivated here.`,
 		Example: "  rollcall user activate alice",
