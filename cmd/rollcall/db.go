@@ -8,10 +8,12 @@ import (
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"github.com/rollcall-id/rollcall/directory"
 )
 
 func (a *app) dbCommand() *cobra.Command {
-	return noun("db", "The database", a.dbMigrate(), a.dbCheck())
+	return noun("db", "The database", a.dbMigrate(), a.dbCheck(), a.dbBackup())
 }
 
 func (a *app) dbMigrate() *cobra.Command {
@@ -79,6 +81,26 @@ func (a *app) dbCheck() *cobra.Command {
 			}
 			return c.say("the database is sound")
 		}),
+	}
+}
+
+func (a *app) dbBackup() *cobra.Command {
+	return &cobra.Command{
+		Use:   "backup FILE",
+		Short: "Copy the database to a new file, also while the server runs",
+		Long: `Copy the database to a new file that nobody else may read, also while the server runs. The copy is as of one moment. To bring it back,
+stop the server, remove rollcall.db, rollcall.db-wal and rollcall.db-shm from the data folder, and put the copy there as rollcall.db.
+Data in PostgreSQL are copied with its own pg_dump.`,
+		Example: "  rollcall db backup /var/backups/rollcall-monday.db",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			file := absolute(args[0]) // the server is in another folder
+			return a.do(func(c *call) error {
+				if err := c.db.Backup(c.ctx, file); err != nil {
+					return advise(err, directory.Conflict, "name another file")
+				}
+				return c.say("copied the database to %s", file)
+			})(cmd, []string{file})
+		},
 	}
 }
 
