@@ -141,6 +141,9 @@ func (c *Connection) Validate() error {
 	}
 	for key, value := range c.Set {
 		s, ok := settings[key]
+		if key == "preset" {
+			return Errorf(Invalid, key, "it is chosen when a connection is made: set its settings one by one, for entra-objectid %s=true", ExternalIDImmutable)
+		}
 		if !ok {
 			return Errorf(Invalid, key, "there is no such setting: use one of %s", strings.Join(slices.Sorted(maps.Keys(settings)), ", "))
 		}

@@ -147,9 +147,11 @@ func (a *app) connectionSet() *cobra.Command {
 		Long: `Write settings of a connection. An empty value lets the preset, or the default, count again.
 
   external_id_immutable  true or false: an externalId names the same person for ever, so that a User that was deleted and comes
-                         back returns to its account
-  restore_memberships    always, never or 30d: whether a person who was deactivated gets the groups back
-  username_template      what the username of an account is made of, such as {first_name}.{last_name}
+                         back returns to its account. This is what the preset entra-objectid has beyond entra
+  restore_memberships    always, never, or a number of days such as 30d: whether a person who was deactivated gets the groups back,
+                         or only after an absence that was no longer
+  username_template      what the username of an account is made of, such as {first_name}.{last_name}. There is {user_name},
+                         {user_name_local} (the part before the @), {external_id}, {email_local}, {first_name}, {last_name}
   bare_token             true or false: a token is accepted without the word Bearer
   silent_after           off, or a time such as 12h or 3d: when nothing is heard of the connection for so long, that is an alarm
 
