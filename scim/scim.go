@@ -218,7 +218,10 @@ func (d *Door) admit(r *http.Request) (directory.Actor, error) {
 func (d *Door) find(r *request) (handler, error) {
 	var match mux.RouteMatch
 	if !d.router.Match(r.Request, &match) {
-		return nil, &web.Error{Status: http.StatusNotFound, Msg: "there is no such endpoint under " + Base}
+		web.RecordOf(r.Context()).Reason = "no endpoint has this path"
+		return nil, &web.Error{
+			Status: http.StatusNotFound, Msg: "there is no such endpoint: the base URL ends in " + Base + "; paths are case-sensitive",
+		}
 	}
 	r.id, r.limits = match.Vars["id"], limitsOf(match.Route.GetName())
 	record := web.RecordOf(r.Context())
