@@ -4,7 +4,7 @@ import "time"
 
 // Actor is who asks for a change. It is an argument of every change and never travels in a context.
 type Actor struct {
-	Name       string // "scim", "cli" or "rollcall" (work that it does on its own)
+	Name       string // "scim", "cli:" and the user who typed the command, or "rollcall" (work that it does on its own)
 	Connection Row    // zero for an administrator
 	ConnName   string
 	Extensions int64 // that of the connection

@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/json"
+	"fmt"
 
 	"github.com/rollcall-id/rollcall/directory"
 )
@@ -41,6 +42,32 @@ func (tx *Tx) Events(objects []string, limit int) (all []directory.Event, err er
 		return json.Unmarshal(changes, &all[len(all)-1].Changes)
 	})
 	return all, err
+}
+
+// Removed returns the ids of what was removed and had that name then, as the event of its removal tells. It reads every event, so
+// it is for a Search.
+func (tx *Tx) Removed(name string) (ids []string, err error) {
+	key := directory.Key(name)
+	err = tx.each(`select object, changes from event where action in ('account.remove', 'identity.remove', 'group.remove', 'connection.remove')`,
+		nil, func(scan func(...any) error) error {
+			var id string
+			var changes []byte
+			if err := scan(&id, &changes); err != nil {
+				return err
+			}
+			var c directory.Changes
+			if err := json.Unmarshal(changes, &c); err != nil {
+				return err
+			}
+			for _, field := range []string{"username", "userName", "externalId", "display_name", "name"} {
+				if was, ok := c[field].([]any); ok && len(was) == 2 && directory.Key(fmt.Sprint(was[0])) == key {
+					ids = append(ids, id)
+					break
+				}
+			}
+			return nil
+		})
+	return ids, err
 }
 
 // AddConflict stores a conflict and sets its row; added is false when it was known.

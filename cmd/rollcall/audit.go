@@ -45,7 +45,11 @@ func (a *app) auditList() *cobra.Command {
 				return misused(cmd, "--limit: %d is not possible: use 1 to %d", limit, maxEvents)
 			}
 			return a.do(func(c *call) error {
-				rows := all(c, func(tx *store.Tx) ([]auditRow, error) { return events(tx, object, limit) })
+				ids, err := c.objects(object)
+				if err != nil {
+					return err
+				}
+				rows := all(c, func(tx *store.Tx) ([]auditRow, error) { return events(tx, object, ids, limit) })
 				return list(c, "TIME|ACTION|ACTOR|CONNECTION|OBJECT|CHANGES", rows, func(r auditRow) []string {
 					name := r.ObjectName
 					if name == "" {
@@ -56,18 +60,32 @@ func (a *app) auditList() *cobra.Command {
 			})(cmd, args)
 		},
 	}
-	cmd.Flags().StringVar(&object, "object", "", "only what is about this: an id, or the name of a user, connection, team, channel or group")
+	cmd.Flags().StringVar(&object, "object", "", "only what is about this: an id, or the name that a user, connection, team, channel or group has, or had when it was removed")
 	cmd.Flags().IntVar(&limit, "limit", 1000, "at most so many")
 	return a.jsonFlag(cmd)
 }
 
-func events(tx *store.Tx, object string, limit int) (rows []auditRow, err error) {
-	var ids []string
-	if object != "" {
-		if ids, err = idsOf(tx, object); err != nil {
-			return nil, err
-		}
+// objects returns the ids under which events stand about what is called so or, if nothing is, was called so when it was removed;
+// none for an empty name.
+func (c *call) objects(name string) (ids []string, err error) {
+	if name == "" {
+		return nil, nil
 	}
+	if err := c.db.View(c.ctx, func(tx *store.Tx) (err error) { ids, err = idsOf(tx, name); return err }); err != nil {
+		return nil, err
+	}
+	if len(ids) > 1 || directory.IsID(name) {
+		return ids, nil
+	}
+	var removed []string
+	err = c.db.Search(c.ctx, func(tx *store.Tx) (err error) { removed, err = tx.Removed(name); return err })
+	if directory.Is(err, directory.Limit) {
+		return nil, &complaint{failed, "nothing is called " + name + ", and there are too many events to look among what was removed", "name its id, which rollcall audit list shows with --json"}
+	}
+	return append(ids, removed...), err
+}
+
+func events(tx *store.Tx, object string, ids []string, limit int) (rows []auditRow, err error) {
 	found, err := tx.Events(ids, limit)
 	if err != nil {
 		return nil, err

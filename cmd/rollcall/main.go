@@ -44,7 +44,8 @@ type app struct {
 	json, noWait   bool
 	place          string // the flags by which the database was named, as further commands must repeat them
 
-	serving bool // inside the server, which gave db, service and scimURL
+	serving bool   // inside the server, which gave db, service and scimURL
+	user    string // the client's, inside the server; else empty
 	db      *store.DB
 	service *provision.Service
 	scimURL string

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -49,8 +50,9 @@ func (a *app) do(fn func(*call) error) func(*cobra.Command, []string) error {
 	}
 }
 
+// actor is who typed the command.
 func (a *app) actor() directory.Actor {
-	return directory.Actor{Name: "cli", Request: directory.NewID[string](a.db.Now())}
+	return directory.Actor{Name: "cli:" + cmp.Or(a.user, me()), Request: directory.NewID[string](a.db.Now())}
 }
 
 // open opens the database. While a server has it, it returns a connection to the server's socket instead. It makes no files

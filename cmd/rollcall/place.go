@@ -90,11 +90,15 @@ func (a *app) unopened(err error) error {
 
 const writable = 2 // W_OK of access(2)
 
-func me() string {
-	if u, err := user.Current(); err == nil {
+// me is the user that this process runs as.
+func me() string { return userNamed(strconv.Itoa(os.Geteuid())) }
+
+// userNamed is the name of the user with that number, or the number.
+func userNamed(uid string) string {
+	if u, err := user.LookupId(uid); err == nil {
 		return u.Username
 	}
-	return strconv.Itoa(os.Getuid())
+	return uid
 }
 
 // reason is the part of an error of the PostgreSQL driver that says why: what the server answered, else why it could not be

@@ -199,7 +199,7 @@ func (s *socketServer) answer(ctx context.Context, conn net.Conn) {
 	}()
 	a := app{
 		program: "rollcall", stdout: frames{conn, frameStdout}, stderr: frames{conn, frameStderr},
-		serving: true, db: s.db, service: s.service, scimURL: s.scimURL, place: r.Place, input: r.Input,
+		serving: true, user: peer(conn), db: s.db, service: s.service, scimURL: s.scimURL, place: r.Place, input: r.Input,
 	}
 	// A command that is told to end says so; one that is stuck in writing to its client is cut off.
 	defer context.AfterFunc(ctx, func() { _ = conn.SetWriteDeadline(time.Now().Add(time.Second)) })()
