@@ -229,7 +229,9 @@ func (c *change) holdBelow(connection directory.Row, links ...directory.Row) err
 	return c.HoldGroups(groups)
 }
 
-// CreateRule makes a rule and applies it to every group whose name it matches. Errors: Invalid; NotFound for the connection.
+// CreateRule makes a rule and applies it to every group whose name it matches.
+//
+// Errors: Invalid; NotFound for the connection; Conflict when it has a rule of the same pattern and target.
 func (s *Service) CreateRule(ctx context.Context, actor directory.Actor, connection string, r directory.Rule) (directory.Rule, error) {
 	if err := r.Validate(); err != nil {
 		return r, err
@@ -240,6 +242,9 @@ func (s *Service) CreateRule(ctx context.Context, actor directory.Actor, connect
 			return err
 		}
 		if _, err := c.HoldConnection(conn.Row); err != nil {
+			return err
+		}
+		if err := c.checkRule(conn.Row, &r); err != nil {
 			return err
 		}
 		r.Connection, r.ConnName = conn.Row, conn.Name
@@ -262,6 +267,20 @@ func (s *Service) CreateRule(ctx context.Context, actor directory.Actor, connect
 		return c.event("rule.create", string(r.ID), changes)
 	})
 	return r, err
+}
+
+// checkRule refuses a rule that would never make a link, because another one makes it.
+func (c *change) checkRule(connection directory.Row, r *directory.Rule) error {
+	rules, err := c.Rules(connection)
+	if err != nil {
+		return err
+	}
+	for _, other := range rules {
+		if directory.Key(other.Pattern) == directory.Key(r.Pattern) && other.Team == r.Team && other.Channel == r.Channel {
+			return directory.Errorf(directory.Conflict, "rule", "there is such a rule already: %s", other.ID)
+		}
+	}
+	return nil
 }
 
 // stepRule applies the rule that t is about to up to size further groups.

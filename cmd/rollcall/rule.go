@@ -31,9 +31,12 @@ the rest: chat-{team}-{channel} takes chat-eng-back-end apart as eng and back-en
 		}
 		made, err := c.service.CreateRule(c.ctx, c.actor, connection, r)
 		if err != nil {
-			return err
+			return advise(err, directory.Conflict, "try rollcall rule list")
 		}
-		return c.say("made the rule %s", made.ID)
+		if !strings.Contains(r.Pattern, "{") {
+			c.note("the pattern has no name in braces such as {team}: it matches no group but %q", r.Pattern)
+		}
+		return c.sayLinked(&made)
 	})
 	f := cmd.Flags()
 	f.StringVar(&connection, "connection", "", "the connection of the groups")
@@ -44,6 +47,22 @@ the rest: chat-{team}-{channel} takes chat-eng-back-end apart as eng and back-en
 	f.Var(&role, "role", "what the members of the groups are there; a rule grants member only")
 	require(cmd, "connection", "pattern", "team")
 	return cmd
+}
+
+// sayLinked tells how many groups a new rule has linked.
+func (c *call) sayLinked(r *directory.Rule) error {
+	if err := c.finish(); err != nil {
+		return err
+	}
+	var links []directory.Row
+	if err := c.db.View(c.ctx, func(tx *store.Tx) (err error) { links, err = tx.LinksBy(r.Row); return err }); err != nil {
+		return err
+	}
+	soFar := ""
+	if c.noWait {
+		soFar = " so far"
+	}
+	return c.say("made the rule %s; it linked %s%s", r.ID, count(int64(len(links)), "group", "groups"), soFar)
 }
 
 func (a *app) ruleList() *cobra.Command {
