@@ -175,7 +175,7 @@ func (c *change) unbound(conn *directory.Connection, match Match) (map[string]di
 func (s *Service) BindIdentity(ctx context.Context, actor directory.Actor, id directory.IdentityID, account string) error {
 	return s.changeBinding(ctx, actor, id, func(c *change, i *directory.Identity) error {
 		if i.Account != 0 {
-			return directory.Errorf(directory.Conflict, "identity", "it is bound to an account: use rebind")
+			return directory.Errorf(directory.Conflict, "identity", "it is bound to an account: use identity rebind")
 		}
 		a, err := c.FindAccount(account)
 		if err != nil {

@@ -141,7 +141,7 @@ func TestIdentity_is_unbound_bound_and_bound_elsewhere(t *testing.T) {
 		h.group("G", string(i.ID))
 		h.link("G", h.engineering(), "")
 		kim := h.local("kim")
-		h.fails(h.s.BindIdentity(h.ctx(), h.admin, i.ID, "kim"), directory.Conflict, "use rebind")
+		h.fails(h.s.BindIdentity(h.ctx(), h.admin, i.ID, "kim"), directory.Conflict, "use identity rebind")
 		h.must(h.s.UnbindIdentity(h.ctx(), h.admin, i.ID))
 		if a := h.account("jo"); !a.Active || a.Email != "jo@x.test" {
 			t.Errorf("unbound, the account is %+v", a)

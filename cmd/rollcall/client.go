@@ -152,7 +152,7 @@ hour. After a leak use --drop-old: every access token ends at once, and clients 
 			if err != nil {
 				return err
 			}
-			former := "access tokens of the former one stay valid until " + stamp(k.Created.Add(directory.AccessTokenLife))
+			former := "the former one counts until " + stamp(directory.RetiredAt([]directory.SigningKey{k, {}}, 1)) + ", when the last of its access tokens has ended"
 			if dropOld {
 				former = "every access token so far has ended"
 			}

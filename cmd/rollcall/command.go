@@ -197,18 +197,19 @@ func misusedValue(cmd *cobra.Command, from string, f *pflag.Flag, value string, 
 	return misused(cmd, "%s: %q is not possible: %v", from, value, err)
 }
 
-// choice is the value of a flag that is one of a few words.
+// choice is the value of a flag that is one of a few words, in any case.
 type choice struct {
 	value string
 	words []string
 }
 
 func (c *choice) Set(text string) error {
-	if !slices.Contains(c.words, text) {
+	i := slices.IndexFunc(c.words, func(word string) bool { return strings.EqualFold(word, text) })
+	if i < 0 {
 		last := len(c.words) - 1
 		return directory.Errorf(directory.Invalid, "", "use %s or %s", strings.Join(c.words[:last], ", "), c.words[last])
 	}
-	c.value = text
+	c.value = c.words[i]
 	return nil
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"slices"
 	"strings"
@@ -113,7 +114,10 @@ func readConfig(cmd *cobra.Command, path string) (*koanf.Koanf, error) {
 		return k, nil
 	}
 	if err := k.Load(file.Provider(path), yaml.Parser()); err != nil {
-		return nil, misused(cmd, "the file of --config: %v", err)
+		if e, ok := errors.AsType[*fs.PathError](err); ok {
+			err = e.Err
+		}
+		return nil, misused(cmd, "%s, the file of --config: %v", path, err)
 	}
 	serve, _, err := cmd.Root().Find([]string{"serve"})
 	if err != nil {

@@ -219,7 +219,7 @@ func (c *call) showPlan(plan []provision.Adoption, match string, dryRun bool, no
 		} else if r.Identity != "" {
 			result = "bound to " + string(r.Identity)
 		}
-		return []string{r.Username, r.Email, result}
+		return []string{r.Username, mail(r.Account, r.Email), result}
 	})
 	if dryRun && err == nil {
 		c.note("nothing was changed; type it without --dry-run to do it")

@@ -131,12 +131,14 @@ func (m *metrics) serve(ctx context.Context, db *store.DB, service *provision.Se
 	}
 }
 
-// census is what was in the database when it was last counted. A scrape reads it and never waits for the database.
+// census is what was in the database when it was last counted, which is at the start and then every minute. A scrape reads it and
+// never waits for the database: before the first count it tells nothing.
 type census struct {
 	db      *store.DB
 	service *provision.Service
 
 	mu       sync.Mutex
+	counted  bool // once
 	rows     map[string]int64
 	tasks    int64
 	conns    []directory.Connection
@@ -182,7 +184,7 @@ func (c *census) count(ctx context.Context) error {
 	})
 	if err == nil {
 		c.mu.Lock()
-		c.tasks, c.conns, c.contacts, c.tokens = tasks, conns, contacts, tokens
+		c.counted, c.tasks, c.conns, c.contacts, c.tokens = true, tasks, conns, contacts, tokens
 		c.mu.Unlock()
 	}
 	for _, noun := range store.Nouns() { // each for itself: a Search that takes too long ends
@@ -217,7 +219,9 @@ func (c *census) Collect(to chan<- prometheus.Metric) {
 	for noun, n := range c.rows {
 		send(float64(n), "rollcall_rows", "What is in the database, counted once a minute.", prometheus.Labels{"of": noun})
 	}
-	send(float64(c.tasks), "rollcall_tasks_waiting", "Tasks that are not done, counted once a minute.", nil)
+	if c.counted {
+		send(float64(c.tasks), "rollcall_tasks_waiting", "Tasks that are not done, counted once a minute.", nil)
+	}
 	now := c.db.Now()
 	for _, conn := range c.conns {
 		if !conn.Enabled {

@@ -41,6 +41,14 @@ func (r *userRow) state() string {
 	return "deactivated"
 }
 
+// mail is the address of an account in words: the one that stands in for none is none.
+func mail(id directory.AccountID, email string) string {
+	if email == directory.Unmailable(id) {
+		return "none"
+	}
+	return email
+}
+
 func (r *userRow) name() string { return strings.TrimSpace(r.FirstName + " " + r.LastName) }
 
 func (a *app) userList() *cobra.Command {
@@ -57,7 +65,7 @@ func (a *app) userList() *cobra.Command {
 				return rows, after, err
 			})
 			return list(c, "USERNAME|E-MAIL|NAME|STATE|ID", rows, func(r userRow) []string {
-				return []string{r.Username, r.Email, r.name(), r.state(), string(r.ID)}
+				return []string{r.Username, mail(r.ID, r.Email), r.name(), r.state(), string(r.ID)}
 			})
 		}),
 	})
@@ -219,7 +227,7 @@ func (c *call) showUser(shown *userShown) error {
 	facts := [][2]string{
 		{"username", shown.Username},
 		{"name", shown.name()},
-		{"e-mail", shown.Email},
+		{"e-mail", mail(shown.ID, shown.Email)},
 		{"id", string(shown.ID)},
 		{"state", shown.state()},
 	}
