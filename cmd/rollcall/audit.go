@@ -60,7 +60,8 @@ func (a *app) auditList() *cobra.Command {
 			})(cmd, args)
 		},
 	}
-	cmd.Flags().StringVar(&object, "object", "", "only what is about this: an id, or the name that a user, connection, team, channel or group has, or had when it was removed")
+	cmd.Flags().StringVar(&object, "object", "",
+		"only what is about this: an id, or the name that a user, connection, team, channel or group has, or had when it was removed")
 	cmd.Flags().IntVar(&limit, "limit", 1000, "at most so many")
 	return a.jsonFlag(cmd)
 }
@@ -80,7 +81,10 @@ func (c *call) objects(name string) (ids []string, err error) {
 	var removed []string
 	err = c.db.Search(c.ctx, func(tx *store.Tx) (err error) { removed, err = tx.Removed(name); return err })
 	if directory.Is(err, directory.Limit) {
-		return nil, &complaint{failed, "nothing is called " + name + ", and there are too many events to look among what was removed", "name its id, which rollcall audit list shows with --json"}
+		return nil, &complaint{
+			failed, "nothing is called " + name + ", and there are too many events to look among what was removed",
+			"name its id, which rollcall audit list shows with --json",
+		}
 	}
 	return append(ids, removed...), err
 }

@@ -152,7 +152,8 @@ hour. After a leak use --drop-old: every access token ends at once, and clients 
 			if err != nil {
 				return err
 			}
-			former := "the former one counts until " + stamp(directory.RetiredAt([]directory.SigningKey{k, {}}, 1)) + ", when the last of its access tokens has ended"
+			until := directory.RetiredAt([]directory.SigningKey{k, {}}, 1) // as the list says it
+			former := "the former one counts until " + stamp(until) + ", when the last of its access tokens has ended"
 			if dropOld {
 				former = "every access token so far has ended"
 			}

@@ -202,7 +202,8 @@ func (a *app) connectionDisable() *cobra.Command {
 		Long: `Refuse the requests of a connection, and leave its accounts as they are. Whoever leaves the company meanwhile keeps access: that the
 identity provider deactivates them is refused too, until the connection is enabled again and the identity provider sends it again.`,
 		Example: "  rollcall connection disable okta",
-		RunE:    a.enable(false, "%s is disabled: its requests are refused, its accounts stay as they are; who leaves meanwhile keeps access until it is enabled again"),
+		RunE: a.enable(false, "%s is disabled: its requests are refused, its accounts stay as they are; "+
+			"who leaves meanwhile keeps access until it is enabled again"),
 	}
 }
 

@@ -88,10 +88,10 @@ func (a *app) dbBackup() *cobra.Command {
 	return &cobra.Command{
 		Use:   "backup FILE",
 		Short: "Copy the database to a new file, also while the server runs",
-		Long: `Copy the database to a new file that nobody else may read, also while the server runs. The copy is as of one moment. To bring it back,
-stop the server, remove rollcall.db, rollcall.db-wal and rollcall.db-shm from the data folder, and put the copy there as rollcall.db.
-Data in PostgreSQL are copied with its own pg_dump.`,
-		Example: "  rollcall db backup /var/backups/rollcall-monday.db",
+		Long: `Copy the database to a new file that nobody else may read, also while the server runs; the server writes it, as its own user. The
+copy is as of one moment. To bring it back, stop the server, remove rollcall.db, rollcall.db-wal and rollcall.db-shm from the data
+folder, and put the copy there as rollcall.db. Data in PostgreSQL are copied with its own pg_dump.`,
+		Example: "  rollcall db backup /var/lib/rollcall/monday.db",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			file := absolute(args[0]) // the server is in another folder
 			return a.do(func(c *call) error {
