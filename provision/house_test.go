@@ -94,7 +94,9 @@ func (h *house) connect(name, preset string) directory.Actor {
 	h.t.Helper()
 	conn, err := h.s.CreateConnection(h.ctx(), h.admin, name, preset, nil)
 	h.must(err)
-	return directory.Actor{Name: "scim", Connection: conn.Row, ConnName: name, Token: directory.TokenID("token-of-" + name), Request: "request-1"}
+	token, _, err := h.s.CreateToken(h.ctx(), h.admin, name, 0)
+	h.must(err)
+	return directory.Actor{Name: "scim", Connection: conn.Row, ConnName: name, Token: token.ID, Request: "request-1"}
 }
 
 func (h *house) set(pairs ...string) {
