@@ -1,9 +1,10 @@
 // Package login is every credential: who may speak to us, and as whom. It reads what provision wrote and changes nothing on its
-// own, except that it has provision make the key that signs access tokens. Every HTTP door calls it before it looks at a request's
-// path; scim/oauth calls it to give out access tokens.
+// own, except that it has provision make the key that signs access tokens. scim calls it before it looks at a request's path;
+// scim/oauth calls it to give out access tokens.
 //
-// A connection has three kinds: opaque tokens, kept as a hash; access tokens that its clients got from us, JWTs; and JWTs that an
-// issuer of its own made, whose keys are fetched through netguard.
+// A connection has four kinds: opaque tokens, kept as a hash; the id and secret of a client, which open nothing but scim/oauth;
+// access tokens that a client got there, JWTs; and JWTs that an issuer of the connection's own made, whose keys are fetched through
+// netguard.
 package login
 
 import (

@@ -31,7 +31,8 @@ var statuses = map[directory.Kind]struct {
 }
 
 // errTooMany replaces the Limit of a query that ran out of time.
-var errTooMany = &schema.Error{Type: "tooMany", Detail: "the query takes too long on this directory: filter on userName, externalId, id or displayName, sort by userName or not at all"}
+var errTooMany = schema.Errorf(schema.TooMany, "the query takes too long on this directory: filter with eq on userName, externalId, id or a Group's "+
+	"displayName, or on members; sort by userName, a Group's displayName or not at all")
 
 // problem is what an error says in this door.
 type problem struct {

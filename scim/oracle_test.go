@@ -14,7 +14,7 @@ import (
 )
 
 // oracle answers filters over resources as a client sees them: it walks the tree, and knows of no database and of no search
-// document. Its rules are those of RFC 7644, section 3.4.2.2. and of the decisions on absent values, on the schemas and on the
+// document. Its rules are those of RFC 7644, section 3.4.2.2, and of the decisions on absent values, on the schemas and on the
 // grammar.
 type oracle struct{ r *schema.Resource }
 

@@ -13,7 +13,7 @@ import (
 // parseFilter turns the text of a filter into a condition that the store can answer. Others are the types that are asked too: an
 // attribute that only they have, no resource of this type has. Errors: *schema.Error, InvalidFilter.
 //
-// RFC 7644, sections 3.4.2.1. and 3.4.2.2.
+// RFC 7644, sections 3.4.2.1 and 3.4.2.2.
 func parseFilter(text string, r *schema.Resource, others ...*schema.Resource) (directory.Cond, error) {
 	if strings.TrimSpace(text) == "" {
 		return nil, nil

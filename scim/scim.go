@@ -1,9 +1,10 @@
 // Package scim is the SCIM 2.0 door: it turns requests into edits for provision and questions for store, and what they return
-// into SCIM. It owns routes, resources, media types, conditional requests and the one table of SCIM errors. Which attributes
-// there are is scim/schema's, what a filter means scim/filter's, what a PATCH does scim/patch's, and what follows from a change
-// provision's. cmd hangs it under /scim/v2.
+// into SCIM. It owns routes, resources, media types, conditional requests, lists with their cursors and the one table of SCIM
+// errors. Which attributes there are is scim/schema's, how a filter is read scim/filter's, what a PATCH does scim/patch's, in which
+// order the operations of a Bulk request are done scim/bulk's, and what follows from a change provision's. cmd hangs it under
+// /scim/v2.
 //
-// RFC 7643, RFC 7644.
+// RFC 7643, RFC 7644, RFC 9865.
 package scim
 
 import (

@@ -2,10 +2,11 @@
 // SQLite and on PostgreSQL behind the one type DB. No other package knows SQL.
 //
 // It leaves to provision what a change means and what follows from it, and to scim and api4 what a resource looks like
-// outside. provision calls Update; readers call View, and Search where no index helps; cmd opens, migrates and closes.
+// outside. provision calls Update; readers call View, ViewOne for a single statement, and Search where no index helps; login
+// calls Token, which is remembered where no other process could change it; cmd opens, migrates and closes.
 //
 // The engine (how a transaction is made, shared, repeated and answered) stands apart from the nouns: account.go and its
-// like hold methods of Tx in terms of exec, get and each, and never learn which database they run on.
+// like hold methods of Tx in terms of exec, add, get and each, and never learn which database they run on.
 package store
 
 import (

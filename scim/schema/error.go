@@ -14,6 +14,7 @@ const (
 	InvalidValue  ScimType = "invalidValue"
 	Mutability    ScimType = "mutability"
 	NoTarget      ScimType = "noTarget"
+	TooMany       ScimType = "tooMany"
 
 	// RFC 9865, section 2.1.
 	InvalidCursor ScimType = "invalidCursor"

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// userAttributes is RFC 7643, section 8.7.1., and the common attributes of section 3.1.: type, [] for multi-valued, then what
+// userAttributes is RFC 7643, section 8.7.1, and the common attributes of section 3.1: type, [] for multi-valued, then what
 // differs from readWrite, default, no uniqueness, not caseExact, not required.
 const userAttributes = `
 schemas                 string[] required caseExact readOnly always
