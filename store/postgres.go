@@ -29,7 +29,7 @@ type postgres struct {
 	pool      *sql.DB
 	searchers chan struct{}
 	commits   atomic.Uint64
-	queue     atomic.Int64 // transactions that wait for a connection
+	queue     atomic.Int64 // how many wait for a connection
 	committed func(updates int, took time.Duration)
 }
 
@@ -118,7 +118,10 @@ func (p *postgres) viewOne(ctx context.Context, fn func(*Tx) error) error {
 	})
 }
 
+// conn takes a connection from the pool. Who waits for one is counted.
 func (p *postgres) conn(wait context.Context) (*sql.Conn, error) {
+	p.queue.Add(1)
+	defer p.queue.Add(-1)
 	conn, err := p.pool.Conn(wait)
 	if err == nil {
 		return conn, nil
@@ -146,9 +149,7 @@ func (p *postgres) read(wait, run context.Context, fn func(*Tx) error) error {
 
 // transaction runs fn once. wait counts until there is a connection, run from then on.
 func (p *postgres) transaction(wait, run context.Context, level sql.IsolationLevel, fn func(*Tx) error) error {
-	p.queue.Add(1)
 	conn, err := p.conn(wait)
-	p.queue.Add(-1)
 	if err != nil {
 		return err
 	}

@@ -64,12 +64,10 @@ func diagnosePostgres(err error) *failure {
 		return &failure{mistake, err}
 	}
 	switch {
-	case e.Code == "40001", e.Code == "40P01", e.Code == "23503": // the last: what a row refers to was removed meanwhile
+	case e.Code == "40001", e.Code == "40P01", e.Code == "23503": // the last: what a row names was removed meanwhile
 		return &failure{lostRace, err}
 	case e.Code == "23505":
 		return &failure{valueTaken, err}
-	case e.Code == "23503": // what a row names was removed meanwhile
-		return &failure{lostRace, err}
 	case e.Code == "53100":
 		return &failure{diskFull, err}
 	case e.Code == "58030", strings.HasPrefix(e.Code, "XX"): // an I/O error or damage on the server: its own affair

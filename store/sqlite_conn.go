@@ -28,7 +28,7 @@ type sqliteStmt struct {
 }
 
 func openSQLiteConn(path string, d *dialect) (*sqliteConn, error) {
-	name := url.URL{Scheme: "file", Path: path, RawQuery: "_txlock=immediate&_mutex=no"} // no mutex: see above
+	name := url.URL{Scheme: "file", Path: path, RawQuery: "_mutex=no"} // one goroutine at a time needs none
 	conn, err := (&sqlite3.SQLiteDriver{}).Open(name.String())
 	if err != nil {
 		return nil, err

@@ -178,7 +178,7 @@ func (db *DB) Done() <-chan struct{} { return db.fault.done }
 // Batches counts the commits so far and the Updates that they carried.
 func (db *DB) Batches() (commits, updates uint64) { return db.engine.batches() }
 
-// Waiting is how many Updates wait for their turn now; on PostgreSQL, how many transactions wait for a connection to it.
+// Waiting is how many wait now: on SQLite Updates, for their turn; on PostgreSQL Updates and reads, for a connection.
 func (db *DB) Waiting() int { return db.engine.waiting() }
 
 // Check looks for damage and returns what it found, one sentence each.
