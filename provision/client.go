@@ -55,13 +55,13 @@ func (s *Service) SigningKey(ctx context.Context, actor directory.Actor) (direct
 	if err != nil || signs(keys, s.DB.Now()) {
 		return first(keys), err
 	}
-	return s.rotate(ctx, actor, false, signs)
+	return s.rotate(ctx, actor, false, false)
 }
 
 // RotateSigningKey makes the key that signs from now on. The tokens of those before it stay valid for their time, unless dropOld:
 // then none of them does.
 func (s *Service) RotateSigningKey(ctx context.Context, actor directory.Actor, dropOld bool) (directory.SigningKey, error) {
-	return s.rotate(ctx, actor, dropOld, func([]directory.SigningKey, time.Time) bool { return false })
+	return s.rotate(ctx, actor, true, dropOld)
 }
 
 // signs reports whether the first of the keys may sign at now.
@@ -76,9 +76,9 @@ func first(keys []directory.SigningKey) (k directory.SigningKey) {
 	return k
 }
 
-// rotate makes a key, unless the keys that there are will do, and removes those that no valid token needs. It returns the newest.
-// Of several at once one makes a key, and the others return that.
-func (s *Service) rotate(ctx context.Context, actor directory.Actor, dropOld bool, do func([]directory.SigningKey, time.Time) bool) (directory.SigningKey, error) {
+// rotate makes a key, always or only where none may sign, and removes those that no valid token needs, or all others. It returns
+// the newest. Of several at once one makes a key, and the others return that.
+func (s *Service) rotate(ctx context.Context, actor directory.Actor, always, dropOld bool) (directory.SigningKey, error) {
 	private, err := newSigningKey()
 	if err != nil {
 		return directory.SigningKey{}, err
@@ -86,17 +86,20 @@ func (s *Service) rotate(ctx context.Context, actor directory.Actor, dropOld boo
 	var newest directory.SigningKey
 	err = s.update(ctx, actor, func(c *change) error {
 		keys, err := c.SigningKeys()
-		if newest = first(keys); err != nil || do(keys, c.Now()) {
+		if newest = first(keys); err != nil || !always && signs(keys, c.Now()) {
 			return err
 		}
 		k := directory.SigningKey{ID: directory.NewID[directory.KeyID](c.Now()), Private: private, Created: c.Now()}
-		if _, err := c.AddSigningKey(&k, newest.Row); err != nil {
+		added, err := c.AddSigningKey(&k, newest.Row)
+		if err != nil {
 			return err
 		}
 		if keys, err = c.SigningKeys(); err != nil {
 			return err
 		}
-		newest = keys[0]
+		if newest = first(keys); !added && !dropOld { // whoever made it tells of it
+			return nil
+		}
 		dead := keys[len(directory.LiveKeys(keys, c.Now())):]
 		if dropOld {
 			dead = keys[1:]

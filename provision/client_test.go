@@ -147,6 +147,9 @@ func TestSigningKey_is_made_once_by_many_who_need_it_at_the_same_time(t *testing
 			if n := len(slices.Compact(got)); n != 1 || got[0].Private == "" {
 				t.Errorf("%d different keys", n)
 			}
+			if told := h.actions(string(got[0].ID)); !slices.Equal(told, []string{"key.rotate"}) {
+				t.Errorf("events: %v", told)
+			}
 			h.pass(90 * day)
 		}
 	})
