@@ -72,7 +72,7 @@ func (tx *Tx) AddConnection(c *directory.Connection) error {
 
 // PutConnection stores a connection that is there.
 func (tx *Tx) PutConnection(c *directory.Connection) error {
-	tx.credentials = true
+	tx.forget = true
 	_, err := tx.exec(`update connection set preset = $2, enabled = $3, settings = $4 where row_id = $1`,
 		int64(c.Row), c.Preset, c.Enabled, settingsJSON(c.Set))
 	return err
@@ -80,7 +80,7 @@ func (tx *Tx) PutConnection(c *directory.Connection) error {
 
 // RemoveConnection removes a connection with its groups, links, rules, tokens and conflicts. Its identities must be gone.
 func (tx *Tx) RemoveConnection(row directory.Row) error {
-	tx.credentials = true
+	tx.forget = true
 	for _, query := range []string{
 		`delete from link where connection = $1`,
 		`delete from grp where connection = $1`,
@@ -193,7 +193,7 @@ func (tx *Tx) AddToken(t *directory.Token) error {
 
 // RevokeToken ends a token now. Errors: NotFound, also when it was revoked before.
 func (tx *Tx) RevokeToken(id directory.TokenID) (directory.Token, error) {
-	tx.credentials = true
+	tx.forget = true
 	var s tokenScan
 	ok, err := tx.get(`update token set revoked = $2 where id = $1 and revoked is null
 		returning row_id, id, connection, hash, created, coalesce(expires, 0), coalesce(revoked, 0)`, []any{string(id), tx.now}, s.dest()...)

@@ -42,7 +42,7 @@ func (tx *Tx) PutExtension(e *directory.Extension) error {
 // changedExtensions gives the connection a new revision. It begins with the time, because SQLite may give the row of a connection
 // that is gone to a new one, which shall not be taken for it.
 func (tx *Tx) changedExtensions(connection directory.Row) error {
-	tx.credentials = true
+	tx.forget = true
 	_, err := tx.exec(`update connection set extensions = case when extensions < $2 then $2 else extensions + 1 end where row_id = $1`,
 		int64(connection), tx.now)
 	return err

@@ -190,7 +190,7 @@ func (s *sqlite) batches() (commits, updates uint64) {
 	return s.writer.commits.Load(), s.writer.updates.Load()
 }
 
-func (s *sqlite) remembered() *credentials { return &s.writer.credentials }
+func (s *sqlite) remembered() *credentials { return &s.writer.remembered }
 
 func (s *sqlite) waiting() int {
 	s.writer.mu.Lock()

@@ -19,7 +19,7 @@ type Tx struct {
 	one     bool  // there is no transaction around the statement: one may run
 	ran     bool  // a statement has run
 
-	credentials bool // what a token opens changes with this transaction
+	forget bool // tokens that were looked up may open something else after this transaction
 }
 
 var (

@@ -35,10 +35,10 @@ type writer struct {
 	runs   int     // functions begun in the open transaction; 0: none is open
 	alone  bool    // the open transaction is for one
 	opened time.Time
-	forget bool // what credentials holds changes with the open transaction
+	forget bool // remembered counts no more after the open transaction
 	closed bool
 
-	credentials credentials
+	remembered credentials // tokens that were looked up
 
 	commits, updates atomic.Uint64
 	committed        func(updates int, took time.Duration)
@@ -143,7 +143,7 @@ func (w *writer) take(ctx context.Context, t *turn, fn func(*Tx) error) (err err
 		return w.d.diagnose(err)
 	}
 	w.batch = append(w.batch, t)
-	w.forget = w.forget || tx.credentials
+	w.forget = w.forget || tx.forget
 	kept = true
 	return nil
 }
@@ -216,7 +216,7 @@ func (w *writer) commit() {
 		return
 	}
 	if w.forget {
-		w.credentials.forget()
+		w.remembered.forget()
 	}
 	if len(w.batch) > 0 {
 		w.commits.Add(1)
