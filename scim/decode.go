@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/rollcall-id/rollcall/scim/bulk"
 	"github.com/rollcall-id/rollcall/scim/patch"
 	"github.com/rollcall-id/rollcall/scim/schema"
 	"github.com/rollcall-id/rollcall/web"
@@ -18,6 +19,9 @@ import (
 const (
 	maxDocument = 1 << 20 // of a User, as it is kept
 	maxDepth    = 32      // of nesting
+
+	// maxOperations holds for any body, so that no more are read, whatever the body turns out to be.
+	maxOperations = max(patch.MaxOperations, bulk.MaxOperations)
 )
 
 // readBody decodes the JSON object of a request, unless it came with a Bulk request. If it is that of a group, members become the ids
@@ -122,8 +126,8 @@ func (dec *decoder) value(in string, depth int) (any, error) {
 			if err != nil {
 				return nil, err
 			}
-			if list = append(list, v); in == "operations" && len(list) > patch.MaxOperations {
-				return nil, &web.Error{Status: http.StatusRequestEntityTooLarge, Msg: "there are more operations than " + strconv.Itoa(patch.MaxOperations)}
+			if list = append(list, v); in == "operations" && len(list) > maxOperations {
+				return nil, &web.Error{Status: http.StatusRequestEntityTooLarge, Msg: "there are more operations than " + strconv.Itoa(maxOperations)}
 			}
 		}
 		_, err := dec.ReadToken()
