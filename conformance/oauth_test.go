@@ -149,7 +149,7 @@ func TestOAuth_tokens_and_keys_outlive_the_process(t *testing.T) {
 func TestOAuth_failures_are_answered_alike_and_then_slowed_down(t *testing.T) {
 	each(t, func(t *testing.T, s *server) {
 		var client oauthClient
-		s.idp(t, "okta", "okta")
+		c := s.idp(t, "okta", "okta")
 		s.show(t, &client, "client", "create", "--connection", "okta")
 		_, wrong := s.grant(t, oauthClient{ID: client.ID, Secret: client.Secret + "x"})
 		_, unknown := s.grant(t, oauthClient{ID: strings.Repeat("0", 26), Secret: client.Secret})
@@ -162,7 +162,9 @@ func TestOAuth_failures_are_answered_alike_and_then_slowed_down(t *testing.T) {
 		if status, body := s.grant(t, oauthClient{}); status != 429 {
 			t.Errorf("the eleventh failure: %d %v", status, body)
 		}
+		c.bearing("rct_wrong", 429, "after as many failures at the other door")
 		s.accessToken(t, client)
+		c.send("GET /Users?count=0", "").code(200)
 	})
 }
 

@@ -45,7 +45,7 @@ func BenchmarkDoor(b *testing.B) {
 	if _, err := s.CreateConnection(b.Context(), admin, "okta", "okta", nil); err != nil {
 		b.Fatal(err)
 	}
-	door := (&scim.Door{DB: db, Provision: s, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}).Handler()
+	door := (&scim.Door{DB: db, Provision: s, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}).Alone()
 	var token string
 	made := 0
 	ask := func(want int, method, path, body string) *sink {

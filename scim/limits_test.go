@@ -11,7 +11,6 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
-	"net/http/httptest"
 	"net/netip"
 	"path/filepath"
 	"regexp"
@@ -77,13 +76,6 @@ func (d *door) from(token, address string) func(method, path, body string) (*htt
 		raw, err := io.ReadAll(res.Body)
 		return res, string(raw), errors.Join(err, res.Body.Close())
 	}
-}
-
-// serve hangs a door of its own before the database of d.
-func (d *door) serve(door *scim.Door) {
-	server := httptest.NewServer(door.Handler())
-	d.t.Cleanup(server.Close)
-	d.url = server.URL + scim.Base
 }
 
 func (d *door) newToken() string {

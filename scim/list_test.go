@@ -3,7 +3,6 @@ package scim_test
 import (
 	"fmt"
 	"log/slog"
-	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
@@ -382,9 +381,7 @@ func TestCursor_errors(t *testing.T) {
 		d.token = mine
 
 		// Another node knows the cursor.
-		node := httptest.NewServer((&scim.Door{DB: d.db, Provision: d.s, Log: slog.New(slog.DiscardHandler)}).Handler())
-		t.Cleanup(node.Close)
-		d.url = node.URL + scim.Base
+		d.serve(&scim.Door{DB: d.db, Provision: d.s, Log: slog.New(slog.DiscardHandler)})
 		if got := named(d.must(200, "GET", "/Users"+query(good...), "")); got != "cid dee eve fay" {
 			t.Errorf("on another node the cursor leads to %s", got)
 		}

@@ -46,7 +46,7 @@ func eachWalk(t *testing.T, f func(w *walk)) {
 		db, quiet := storetest.Open(t, c), slog.New(slog.DiscardHandler)
 		w.s = provision.New(db, quiet)
 		w.door = &Door{DB: db, Provision: w.s, Log: quiet, Rate: 1_000_000, Burst: 1_000_000}
-		w.handler = w.door.Handler()
+		w.handler = w.door.Alone()
 		w.token, w.tokenID = w.connect("ours")
 		_, expiring, err := w.s.CreateToken(t.Context(), directory.Actor{Name: "test"}, "ours", time.Hour)
 		if err != nil {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"net/http/httptest"
 	"net/url"
 	"reflect"
 	"slices"
@@ -305,9 +304,8 @@ func TestChat_tells_where_the_account_is(t *testing.T) {
 // Two doors on one database stand for two nodes.
 func TestSchemas_change_while_other_doors_answer(t *testing.T) {
 	each(t, func(t *testing.T, d *door) {
-		server := httptest.NewServer((&scim.Door{DB: d.db, Provision: d.s, Log: slog.New(slog.DiscardHandler)}).Handler())
-		t.Cleanup(server.Close)
-		other := &door{t: t, db: d.db, s: d.s, url: server.URL + scim.Base, token: d.token}
+		other := &door{t: t, db: d.db, s: d.s, token: d.token}
+		other.serve(&scim.Door{DB: d.db, Provision: d.s, Log: slog.New(slog.DiscardHandler)})
 		d.extend(`{"name":"a0"}`)
 		id := d.user("a", `{"a0":"x"}`)
 		done := make(chan struct{})

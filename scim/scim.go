@@ -26,7 +26,6 @@ import (
 
 	"github.com/rollcall-id/rollcall/directory"
 	"github.com/rollcall-id/rollcall/login"
-	"github.com/rollcall-id/rollcall/netguard"
 	"github.com/rollcall-id/rollcall/provision"
 	"github.com/rollcall-id/rollcall/store"
 	"github.com/rollcall-id/rollcall/web"
@@ -45,9 +44,6 @@ const (
 	RequestRate  = 500 // requests a second
 	RequestBurst = 1000
 
-	failureRate  = 10.0 / 60 // failed credentials a second for each address
-	failureBurst = 10
-
 	gateAtOnce = 64 // requests that run at once, for each core
 	gateLeast  = 128
 	gateQueue  = 1000 // requests of one connection that wait
@@ -64,12 +60,12 @@ type Door struct {
 	Metrics *web.Metrics // nil: nothing is counted
 	// Rate and Burst are how many requests a token may send a second, and at once. Zero: RequestRate and RequestBurst.
 	Rate, Burst int
-	// Login knows the credentials; nil for one on DB that reaches the Internet and no network of the inside.
-	Login *login.Service
+	Login       *login.Service
+	// Failures limits failed credentials, at this door and at those that share it.
+	Failures *web.Limiter[netip.Addr]
 
 	types     *resourceTypes
 	requests  *web.Limiter[directory.TokenID]
-	failures  *web.Limiter[netip.Addr]
 	gate      *web.Gate[directory.Row] // of connections
 	large     chan struct{}
 	held      atomic.Int64        // bytes of large bodies
@@ -82,12 +78,8 @@ type Door struct {
 
 // Handler returns the handler of the door. It is called once, after the fields are set.
 func (d *Door) Handler() http.Handler {
-	if d.Login == nil {
-		d.Login = &login.Service{DB: d.DB, Outbound: netguard.New(nil, nil), Log: d.Log, Resource: Base}
-	}
 	d.types = newResourceTypes()
 	d.requests = web.NewLimiter[directory.TokenID](float64(cmp.Or(d.Rate, RequestRate)), cmp.Or(d.Burst, RequestBurst), time.Now)
-	d.failures = web.NewLimiter[netip.Addr](failureRate, failureBurst, time.Now)
 	d.gate = web.NewGate[directory.Row](max(gateLeast, gateAtOnce*runtime.GOMAXPROCS(0)), gateQueue)
 	d.decoding = semaphore.NewWeighted(decodingAtOnce)
 	d.large = make(chan struct{}, largeGroups)
@@ -208,7 +200,7 @@ func (d *Door) admit(r *http.Request) (directory.Actor, error) {
 	}
 	if e, ok := errors.AsType[*login.Refused](err); ok {
 		record.Reason, record.Connection, record.TokenID = e.Reason, e.Connection, string(e.Token)
-		if limited := d.failures.Take(web.AddressKey(record.Client)); limited != nil {
+		if limited := d.Failures.Take(web.AddressKey(record.Client)); limited != nil {
 			return actor, limited
 		}
 	}

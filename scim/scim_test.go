@@ -44,9 +44,16 @@ func newDoor(t *testing.T, db *store.DB) *door {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer((&scim.Door{DB: db, Provision: s, Log: quiet}).Handler())
-	t.Cleanup(server.Close)
-	return &door{t: t, db: db, s: s, url: server.URL + scim.Base, token: token}
+	d := &door{t: t, db: db, s: s, token: token}
+	d.serve(&scim.Door{DB: db, Provision: s, Log: quiet})
+	return d
+}
+
+// serve hangs a door of its own before the database of d.
+func (d *door) serve(door *scim.Door) {
+	server := httptest.NewServer(door.Alone())
+	d.t.Cleanup(server.Close)
+	d.url = server.URL + scim.Base
 }
 
 // do sends a request and returns status and body; the body of an empty answer is nil.

@@ -3,6 +3,7 @@ package web
 import (
 	"container/list"
 	"net/http"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -11,6 +12,11 @@ import (
 
 // maxKeys bounds a Limiter to some 20 MB. When more are in use at once, the one that was used longest ago is forgotten.
 const maxKeys = 1 << 16
+
+const (
+	failureRate  = 10.0 / 60 // a second
+	failureBurst = 10
+)
 
 // Limiter holds each key, a token id or an AddressKey, to a rate. A key is forgotten as soon as that changes nothing: when
 // it has not been used for so long that its whole burst is there again. Safe for concurrent use.
@@ -43,6 +49,12 @@ func NewLimiter[K comparable](perSecond float64, burst int, now func() time.Time
 		now:       now,
 		keys:      map[K]*list.Element{},
 	}
+}
+
+// NewFailureLimiter returns the Limiter of failed credentials, by AddressKey: ten a minute, ten at once. All doors of a server take
+// from the same one, or an address would have as many tries as there are doors.
+func NewFailureLimiter() *Limiter[netip.Addr] {
+	return NewLimiter[netip.Addr](failureRate, failureBurst, time.Now)
 }
 
 // Take takes one from what key may do now. Errors: *Error with status 429 and RetryAfter, and then nothing was taken.

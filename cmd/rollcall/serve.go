@@ -180,11 +180,14 @@ func (a *app) serve(cmd *cobra.Command, flags *serveFlags) error {
 		return errors.Join(err, ln.Close(), m.close(), a.db.Close())
 	}
 	credentials := &login.Service{DB: a.db, Provision: a.service, Outbound: netguard.New(allowed, nil), Log: log, Resource: scim.Base}
+	failures := web.NewFailureLimiter()
 	door := &scim.Door{
-		DB: a.db, Provision: a.service, Log: log, BaseURL: flags.baseURL, Proxies: proxies, Login: credentials,
+		DB: a.db, Provision: a.service, Log: log, BaseURL: flags.baseURL, Proxies: proxies, Login: credentials, Failures: failures,
 		Metrics: m.requests(), Rate: flags.rateLimit, Burst: flags.rateBurst,
 	}
-	tokens := oauth.Door{Login: credentials, Log: log, Metrics: m.requests(), BaseURL: flags.baseURL, Proxies: proxies}
+	tokens := oauth.Door{
+		Login: credentials, Failures: failures, Log: log, Metrics: m.requests(), BaseURL: flags.baseURL, Proxies: proxies,
+	}
 	s := &server{
 		app: a, log: log, http: ln, socket: socket, scim: door.Handler(), oauth: tokens.Handler(), waiting: door.Waiting, metrics: m,
 	}

@@ -28,10 +28,8 @@ const (
 )
 
 const (
-	issueRate    = 1 // tokens a second for each client
-	issueBurst   = 60
-	failureRate  = 10.0 / 60 // failed credentials a second for each address
-	failureBurst = 10
+	issueRate  = 1 // tokens a second for each client
+	issueBurst = 60
 )
 
 // Door serves the paths above.
@@ -42,15 +40,15 @@ type Door struct {
 	BaseURL string
 	Proxies web.Proxies
 	Metrics *web.Metrics // nil: nothing is counted
+	// Failures limits failed credentials, at this door and at those that share it.
+	Failures *web.Limiter[netip.Addr]
 
-	issued   *web.Limiter[directory.TokenID]
-	failures *web.Limiter[netip.Addr]
+	issued *web.Limiter[directory.TokenID]
 }
 
 // Handler returns the handler of the door. It is called once, after the fields are set.
 func (d *Door) Handler() http.Handler {
 	d.issued = web.NewLimiter[directory.TokenID](issueRate, issueBurst, time.Now)
-	d.failures = web.NewLimiter[netip.Addr](failureRate, failureBurst, time.Now)
 	return &web.Door{Handler: http.HandlerFunc(d.serve), Error: writeError, Log: d.Log, Metrics: d.Metrics, Proxies: d.Proxies}
 }
 

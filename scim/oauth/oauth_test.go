@@ -52,7 +52,7 @@ func each(t *testing.T, f func(d *door)) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		d.handler = (&oauth.Door{Login: d.login, Log: log, Proxies: proxies}).Handler()
+		d.handler = (&oauth.Door{Login: d.login, Failures: web.NewFailureLimiter(), Log: log, Proxies: proxies}).Handler()
 		f(d)
 	})
 }
@@ -262,7 +262,9 @@ func TestDoor_publishes_its_keys_and_what_it_can(t *testing.T) {
 
 func TestDoor_is_called_what_it_is_configured_to_be(t *testing.T) {
 	each(t, func(d *door) {
-		d.handler = (&oauth.Door{Login: d.login, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), BaseURL: "https://chat.example.com"}).Handler()
+		d.handler = (&oauth.Door{
+			Login: d.login, Failures: web.NewFailureLimiter(), Log: slog.New(slog.NewTextHandler(io.Discard, nil)), BaseURL: "https://chat.example.com",
+		}).Handler()
 		if a := d.ask("GET", oauth.MetadataPath, ""); a.body["issuer"] != "https://chat.example.com" || a.body["token_endpoint"] != "https://chat.example.com/oauth/token" {
 			t.Errorf("%v", a.body)
 		}

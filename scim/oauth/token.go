@@ -61,7 +61,7 @@ func (d *Door) admit(r *http.Request, id, secret string) (directory.Actor, error
 	}
 	if e, ok := errors.AsType[*login.Refused](err); ok {
 		record.Reason, record.Connection, record.TokenID = e.Reason, e.Connection, string(e.Token)
-		if limited := d.failures.Take(web.AddressKey(record.Client)); limited != nil {
+		if limited := d.Failures.Take(web.AddressKey(record.Client)); limited != nil {
 			return actor, limited
 		}
 	}
