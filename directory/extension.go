@@ -2,13 +2,12 @@ package directory
 
 import "time"
 
-// Extension is a schema that one connection adds to a kind of resource. What is in its definition is known to those who read
+// Extension is a schema that one connection adds to its Users. What is in its definition is known to those who read
 // documents.
 type Extension struct {
 	Row        Row
 	Connection Row
 	ConnName   string
-	Resource   string // "User"
 	URN        string // by which it is known in its connection, case apart
 	Definition []byte // JSON
 	Created    time.Time

@@ -14,13 +14,10 @@ import (
 // all that it has; what documents hold of it is shown again. The definition is refused here, whichever door it came through,
 // because every request of the connection would fail by it.
 //
-// Errors: NotFound for the connection; Invalid for a definition that is not possible, and for a resource that takes none; Conflict
-// with another schema of the connection; Limit.
-func (s *Service) AddExtension(ctx context.Context, actor directory.Actor, connection, resource string, definition []byte) (directory.Extension, error) {
+// Errors: NotFound for the connection; Invalid for a definition that is not possible; Conflict with another schema of the
+// connection; Limit.
+func (s *Service) AddExtension(ctx context.Context, actor directory.Actor, connection string, definition []byte) (directory.Extension, error) {
 	var e directory.Extension
-	if resource != "User" {
-		return e, directory.Errorf(directory.Invalid, "resource", "only User takes schemas of a connection, %q does not", resource)
-	}
 	parsed, err := schema.ParseExtension(definition)
 	if wrong, ok := errors.AsType[*schema.Error](err); ok {
 		return e, directory.Errorf(directory.Invalid, "", "%s", wrong.Detail)
@@ -34,7 +31,7 @@ func (s *Service) AddExtension(ctx context.Context, actor directory.Actor, conne
 			return err
 		}
 		fresh := directory.Extension{
-			Connection: conn.Row, ConnName: conn.Name, Resource: resource, URN: parsed.URN, Definition: parsed.Definition(), Created: c.Now(),
+			Connection: conn.Row, ConnName: conn.Name, URN: parsed.URN, Definition: parsed.Definition(), Created: c.Now(),
 		}
 		i := extensionCalled(all, fresh.URN)
 		if err := roomFor(all, i, fresh.URN); err != nil {

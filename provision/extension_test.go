@@ -21,7 +21,7 @@ func (h *house) extensions(connection directory.Row) (all []directory.Extension)
 
 func (h *house) extend(connection, urn, attributes string) directory.Extension {
 	h.t.Helper()
-	e, err := h.s.AddExtension(h.ctx(), h.admin, connection, "User", definition(urn, attributes))
+	e, err := h.s.AddExtension(h.ctx(), h.admin, connection, definition(urn, attributes))
 	h.must(err)
 	return e
 }
@@ -47,9 +47,9 @@ func TestExtension_comes_goes_and_comes_back(t *testing.T) {
 		changed(false)
 		h.extend("okta", "urn:x:a", `{"name":"a"},{"name":"b"}`)
 		changed(true)
-		_, err := h.s.AddExtension(h.ctx(), h.admin, "okta", "User", definition("urn:x:a", `{"name":"a"}`))
+		_, err := h.s.AddExtension(h.ctx(), h.admin, "okta", definition("urn:x:a", `{"name":"a"}`))
 		h.fails(err, directory.Conflict, "urn:x:a:b: Users may have values of it")
-		_, err = h.s.AddExtension(h.ctx(), h.admin, "okta", "User", definition("URN:x:A", `{"name":"a"},{"name":"b"}`))
+		_, err = h.s.AddExtension(h.ctx(), h.admin, "okta", definition("URN:x:A", `{"name":"a"},{"name":"b"}`))
 		h.fails(err, directory.Conflict, "is written urn:x:a")
 		h.pass(time.Second)
 		e, err := h.s.RemoveExtension(h.ctx(), h.admin, "okta", "URN:X:A")
@@ -60,7 +60,7 @@ func TestExtension_comes_goes_and_comes_back(t *testing.T) {
 		}
 		_, err = h.s.RemoveExtension(h.ctx(), h.admin, "okta", "urn:x:a")
 		h.fails(err, directory.NotFound, "there is no schema urn:x:a of okta")
-		_, err = h.s.AddExtension(h.ctx(), h.admin, "okta", "User", definition("urn:x:a", `{"name":"a"}`))
+		_, err = h.s.AddExtension(h.ctx(), h.admin, "okta", definition("urn:x:a", `{"name":"a"}`))
 		h.fails(err, directory.Conflict, "cannot be left out")
 		h.extend("okta", "urn:x:a", `{"name":"a"},{"name":"b"}`)
 		changed(true)
@@ -78,22 +78,21 @@ func TestExtension_comes_goes_and_comes_back(t *testing.T) {
 
 func TestExtension_is_refused(t *testing.T) {
 	each(t, "okta", func(h *house) {
-		try := func(connection, resource, urn, attributes string, kind directory.Kind, text string) {
+		try := func(connection, urn, attributes string, kind directory.Kind, text string) {
 			t.Helper()
-			_, err := h.s.AddExtension(h.ctx(), h.admin, connection, resource, definition(urn, attributes))
+			_, err := h.s.AddExtension(h.ctx(), h.admin, connection, definition(urn, attributes))
 			h.fails(err, kind, text)
 		}
 		h.extend("okta", "urn:x:a", `{"name":"a"}`)
-		try("none", "User", "urn:x:b", `{"name":"a"}`, directory.NotFound, "none")
-		try("okta", "Group", "urn:x:b", `{"name":"a"}`, directory.Invalid, "only User")
-		try("okta", "User", "urn:x:b", `{"name":"a","uniqueness":"server"}`, directory.Invalid, "urn:x:b:a: uniqueness")
-		try("okta", "User", "urn:X:A:b", `{"name":"a"}`, directory.Conflict, "begin alike")
+		try("none", "urn:x:b", `{"name":"a"}`, directory.NotFound, "none")
+		try("okta", "urn:x:b", `{"name":"a","uniqueness":"server"}`, directory.Invalid, "urn:x:b:a: uniqueness")
+		try("okta", "urn:X:A:b", `{"name":"a"}`, directory.Conflict, "begin alike")
 		_, err := h.s.RemoveExtension(h.ctx(), h.admin, "none", "urn:x:a")
 		h.fails(err, directory.NotFound, "none")
 		for i := range directory.MaxExtensions - 1 {
 			h.extend("okta", fmt.Sprintf("urn:x:n%d", i), `{"name":"a"}`)
 		}
-		try("okta", "User", "urn:x:b", `{"name":"a"}`, directory.Limit, "at most 20 schemas")
+		try("okta", "urn:x:b", `{"name":"a"}`, directory.Limit, "at most 20 schemas")
 		h.extend("okta", "urn:x:a", `{"name":"a"},{"name":"b"}`) // one that is there
 		for i := len(h.extensions(0)); i < directory.MaxExtensionsEver; i++ {
 			urn := fmt.Sprintf("urn:x:n%d", i-1)
@@ -103,7 +102,7 @@ func TestExtension_is_refused(t *testing.T) {
 		}
 		_, err = h.s.RemoveExtension(h.ctx(), h.admin, "okta", "urn:x:a")
 		h.must(err)
-		try("okta", "User", "urn:x:b", `{"name":"a"}`, directory.Limit, "had 100 schemas")
+		try("okta", "urn:x:b", `{"name":"a"}`, directory.Limit, "had 100 schemas")
 		h.extend("okta", "urn:x:a", `{"name":"a"},{"name":"b"}`)
 	})
 }

@@ -23,7 +23,7 @@ const (
 
 func (d *door) extend(attributes string) {
 	d.t.Helper()
-	if _, err := d.s.AddExtension(d.t.Context(), admin, "okta", "User", []byte(`{"id":"`+costs+`","attributes":[`+attributes+`]}`)); err != nil {
+	if _, err := d.s.AddExtension(d.t.Context(), admin, "okta", []byte(`{"id":"`+costs+`","attributes":[`+attributes+`]}`)); err != nil {
 		d.t.Fatal(err)
 	}
 }

@@ -5,14 +5,14 @@ import "github.com/rollcall-id/rollcall/directory"
 // Extensions returns the extensions of a connection, or of all when connection is zero, those that were removed too, in the order
 // in which they were made.
 func (tx *Tx) Extensions(connection directory.Row) (all []directory.Extension, err error) {
-	err = tx.each(`select e.row_id, e.connection, c.name, e.resource, e.urn, e.definition, e.created, coalesce(e.removed, 0)
+	err = tx.each(`select e.row_id, e.connection, c.name, e.urn, e.definition, e.created, coalesce(e.removed, 0)
 		from extension e join connection c on c.row_id = e.connection where $1 = 0 or e.connection = $1 order by c.name, e.row_id`,
 		[]any{int64(connection)}, func(scan func(...any) error) error {
 			var (
 				e                directory.Extension
 				created, removed int64
 			)
-			err := scan((*int64)(&e.Row), (*int64)(&e.Connection), &e.ConnName, &e.Resource, &e.URN, &e.Definition, &created, &removed)
+			err := scan((*int64)(&e.Row), (*int64)(&e.Connection), &e.ConnName, &e.URN, &e.Definition, &created, &removed)
 			e.Created, e.Removed = at(created), at(removed)
 			all = append(all, e)
 			return err
@@ -23,8 +23,8 @@ func (tx *Tx) Extensions(connection directory.Row) (all []directory.Extension, e
 // AddExtension stores a new extension and sets its row. Its URN must have been found free in this transaction, which holds the
 // connection.
 func (tx *Tx) AddExtension(e *directory.Extension) error {
-	if _, err := tx.add(&e.Row, `insert into extension (connection, resource, urn, urn_key, definition, created) values ($1, $2, $3, $4, $5, $6)
-		returning_row`, int64(e.Connection), e.Resource, e.URN, directory.Key(e.URN), string(e.Definition), ms(e.Created)); err != nil {
+	if _, err := tx.add(&e.Row, `insert into extension (connection, urn, urn_key, definition, created) values ($1, $2, $3, $4, $5)
+		returning_row`, int64(e.Connection), e.URN, directory.Key(e.URN), string(e.Definition), ms(e.Created)); err != nil {
 		return err
 	}
 	return tx.changedExtensions(e.Connection)

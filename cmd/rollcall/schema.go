@@ -20,7 +20,6 @@ func (a *app) schemaCommand() *cobra.Command {
 
 func (a *app) schemaAdd() *cobra.Command {
 	var connection, file string
-	resource := choice{"User", []string{"User", "Group"}}
 	cmd := &cobra.Command{
 		Use:   "add",
 		Short: "Add an extension schema to a connection, or replace it by one that has more",
@@ -41,7 +40,7 @@ Attributes that are never returned, or writeOnly, are checked and not kept. uniq
 			return err
 		}
 		return a.do(func(c *call) error {
-			e, err := c.service.AddExtension(c.ctx, c.actor, connection, resource.value, c.input)
+			e, err := c.service.AddExtension(c.ctx, c.actor, connection, c.input)
 			if err != nil {
 				return err
 			}
@@ -51,7 +50,6 @@ Attributes that are never returned, or writeOnly, are checked and not kept. uniq
 	f := cmd.Flags()
 	f.StringVar(&connection, "connection", "", "the connection")
 	f.StringVar(&file, "file", "", "the file with the schema; - is the standard input")
-	f.Var(&resource, "resource", "what has the attributes; only User can")
 	require(cmd, "connection", "file")
 	return cmd
 }
@@ -80,7 +78,6 @@ func (a *app) readFile(cmd *cobra.Command, name string) ([]byte, error) {
 // schemaListed is an extension as the commands show it.
 type schemaListed struct {
 	Connection string          `json:"connection"`
-	Resource   string          `json:"resource"`
 	URN        string          `json:"urn"`
 	Created    string          `json:"created"`
 	Schema     json.RawMessage `json:"schema"`
@@ -97,7 +94,7 @@ func schemas(tx *store.Tx, connection, urn string) (rows []schemaListed, err err
 	extensions, err := tx.Extensions(conn.Row)
 	for _, e := range extensions {
 		if e.Removed.IsZero() && (urn == "" || directory.Key(e.URN) == directory.Key(urn)) {
-			rows = append(rows, schemaListed{e.ConnName, e.Resource, e.URN, stamp(e.Created), e.Definition})
+			rows = append(rows, schemaListed{e.ConnName, e.URN, stamp(e.Created), e.Definition})
 		}
 	}
 	return rows, err
@@ -111,8 +108,8 @@ func (a *app) schemaList() *cobra.Command {
 		Example: "  rollcall schema list --connection okta",
 		RunE: a.do(func(c *call) error {
 			rows := all(c, func(tx *store.Tx) ([]schemaListed, error) { return schemas(tx, connection, "") })
-			return list(c, "CONNECTION|RESOURCE|URN|ATTRIBUTES", rows, func(r schemaListed) []string {
-				return []string{r.Connection, r.Resource, r.URN, attributeNames(r.Schema)}
+			return list(c, "CONNECTION|URN|ATTRIBUTES", rows, func(r schemaListed) []string {
+				return []string{r.Connection, r.URN, attributeNames(r.Schema)}
 			})
 		}),
 	}

@@ -27,12 +27,11 @@ create table secret (
 	created bigint not null
 );
 
--- The extension schemas of a connection, each as RFC 7643, section 7 writes it. resource is User. One that was removed stays, so
+-- The extension schemas that a connection has for its Users, each as RFC 7643, section 7 writes it. One that was removed stays, so
 -- that it is known what documents hold and do not show.
 create table extension (
 	row_id     integer primary key,
 	connection bigint not null references connection (row_id) on delete cascade,
-	resource   text not null,
 	urn        text not null,
 	urn_key    text not null,
 	definition text not null,
