@@ -27,7 +27,7 @@ func (s *Service) Client(ctx context.Context, id, secret string) (directory.Acto
 		client directory.Client
 		conn   directory.Connection
 	)
-	err := s.DB.View(ctx, func(tx *store.Tx) (err error) {
+	err := s.DB.ViewOne(ctx, func(tx *store.Tx) (err error) {
 		client, conn, err = tx.Client(directory.TokenID(id))
 		return err
 	})
@@ -43,11 +43,7 @@ func (s *Service) Client(ctx context.Context, id, secret string) (directory.Acto
 	case !client.Revoked.IsZero():
 		return directory.Actor{}, &Refused{"revoked client", conn.Name, client.ID}
 	}
-	actor := directory.Actor{Name: "scim", Connection: conn.Row, ConnName: conn.Name, Extensions: conn.Extensions, Token: client.ID}
-	if !conn.Enabled {
-		return actor, directory.Errorf(directory.Forbidden, "", "the connection %s is disabled", conn.Name)
-	}
-	return actor, nil
+	return actorOf(&conn, client.ID)
 }
 
 // Issue makes an access token for the client that an actor is. base is what the client calls us.
@@ -74,7 +70,7 @@ func (s *Service) Issue(ctx context.Context, base string, client directory.Actor
 // PublicKeys returns the keys with which our access tokens are verified.
 func (s *Service) PublicKeys(ctx context.Context) ([]JWK, error) {
 	var keys []directory.SigningKey
-	err := s.DB.View(ctx, func(tx *store.Tx) (err error) {
+	err := s.DB.ViewOne(ctx, func(tx *store.Tx) (err error) {
 		keys, err = tx.SigningKeys()
 		return err
 	})

@@ -38,7 +38,7 @@ type envelope struct {
 	issuer, subject   string
 }
 
-// open reads a JWT in the compact form. It refuses what two readers could read in two ways: names that occur twice, bytes after
+// open reads a JWT in the compact form, which has two dots. It refuses what two readers could read in two ways: names that occur twice, bytes after
 // the end, padding. Headers that name a key or a place where one is (jwk, jku, x5c, x5u) are not looked at.
 //
 // RFC 7515, section 7.1. RFC 8725, section 2.4.
@@ -152,7 +152,7 @@ func (s *Service) foreign(ctx context.Context, token string, e envelope) (direct
 		return directory.Connection{}, "", &Refused{Reason: "a JWT that is not signed in a way that is allowed"}
 	}
 	var conns []directory.Connection
-	err := s.DB.View(ctx, func(tx *store.Tx) (err error) {
+	err := s.DB.ViewOne(ctx, func(tx *store.Tx) (err error) {
 		conns, err = tx.Connections()
 		return err
 	})

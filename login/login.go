@@ -78,11 +78,17 @@ func (s *Service) Connection(ctx context.Context, base, authorization string) (d
 	if err != nil {
 		return directory.Actor{}, err
 	}
-	actor := directory.Actor{Name: "scim", Connection: conn.Row, ConnName: conn.Name, Extensions: conn.Extensions, Token: token}
-	switch {
-	case !bearer && !conn.Is(directory.BareToken):
+	if !bearer && !conn.Is(directory.BareToken) {
 		return directory.Actor{}, &Refused{"no word Bearer, which bare_token=true would allow", conn.Name, token}
-	case !conn.Enabled:
+	}
+	return actorOf(&conn, token)
+}
+
+// actorOf returns who a valid credential of a connection is. Errors: Forbidden while the connection is disabled, with the actor that
+// it would be.
+func actorOf(conn *directory.Connection, token directory.TokenID) (directory.Actor, error) {
+	actor := directory.Actor{Name: "scim", Connection: conn.Row, ConnName: conn.Name, Extensions: conn.Extensions, Token: token}
+	if !conn.Enabled {
 		return actor, directory.Errorf(directory.Forbidden, "", "the connection %s is disabled", conn.Name)
 	}
 	return actor, nil
