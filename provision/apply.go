@@ -2,6 +2,7 @@ package provision
 
 import (
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/rollcall-id/rollcall/directory"
@@ -9,8 +10,8 @@ import (
 
 // apply stores a new identity (before is nil) or a changed one, and all that follows: the binding, the account's profile and
 // activity, memberships that come back, and one event. An identity that did not change writes nothing. before must be held.
-// changes are those of the documents, or nil if nobody has looked.
-func (c *change) apply(before, after *directory.Identity, changes directory.Changes) error {
+// differ is how the documents differ, or nil if nobody has looked; it stays as it is.
+func (c *change) apply(before, after *directory.Identity, differ directory.Changes) error {
 	if before == nil {
 		return c.create(after)
 	}
@@ -31,6 +32,7 @@ func (c *change) apply(before, after *directory.Identity, changes directory.Chan
 	if err := c.PutIdentity(after); err != nil {
 		return err
 	}
+	changes := maps.Clone(differ) // which may be needed again
 	if changes == nil {
 		var err error
 		if changes, err = directory.Diff(before.Document, after.Document); err != nil {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"maps"
 
 	"github.com/rollcall-id/rollcall/directory"
 	"github.com/rollcall-id/rollcall/store"
@@ -114,7 +113,6 @@ func (s *Service) UpdateIdentity(ctx context.Context, actor directory.Actor, id 
 		return before, err
 	}
 	err = s.update(ctx, actor, func(c *change) error {
-		changes := maps.Clone(differ)
 		if after.Active && !before.Active {
 			if err := c.holdGroupsOf(before.Row); err != nil {
 				return err
@@ -134,10 +132,10 @@ func (s *Service) UpdateIdentity(ctx context.Context, actor directory.Actor, id 
 			if err := editAndCheck(&after, edit); err != nil {
 				return err
 			}
-			differ, changes = nil, nil
+			differ = nil
 		}
 		stored := after
-		if err := c.apply(&before, &stored, changes); err != nil {
+		if err := c.apply(&before, &stored, differ); err != nil {
 			return err
 		}
 		after = stored
