@@ -48,7 +48,7 @@ func (s *Service) RevokeClient(ctx context.Context, actor directory.Actor, id di
 // SigningKey returns the key that signs access tokens. Where there is none yet, or it has lived its time, it makes one.
 func (s *Service) SigningKey(ctx context.Context, actor directory.Actor) (directory.SigningKey, error) {
 	var keys []directory.SigningKey
-	err := s.DB.View(ctx, func(tx *store.Tx) (err error) {
+	err := s.DB.ViewOne(ctx, func(tx *store.Tx) (err error) {
 		keys, err = tx.SigningKeys()
 		return err
 	})

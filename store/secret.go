@@ -10,14 +10,14 @@ import (
 const secretBytes = 32
 
 // Secret returns the random key of 32 bytes that all nodes share under name. It is made when it is first asked for. Errors: those
-// of View and Update.
+// of ViewOne and Update.
 func (db *DB) Secret(ctx context.Context, name string) ([]byte, error) {
 	var value string
 	read := func(tx *Tx) error {
 		_, err := tx.get(`select value from secret where name = $1`, []any{name}, &value)
 		return err
 	}
-	err := db.View(ctx, read)
+	err := db.ViewOne(ctx, read)
 	if err == nil && value == "" {
 		made := make([]byte, secretBytes)
 		_, _ = rand.Read(made) // crypto/rand.Read never returns an error

@@ -19,11 +19,11 @@ type searches struct {
 }
 
 type search struct {
-	run   func(*sqliteConn) error
-	err   error
-	cause any  // of a panic
-	ended bool // run ended its goroutine
-	done  chan struct{}
+	run      func(*sqliteConn) error
+	returned bool // or else it panicked, or ended its goroutine
+	err      error
+	cause    any // of a panic
+	done     chan struct{}
 }
 
 // add adds a connection.
@@ -50,24 +50,19 @@ func (s *searches) serve(c *sqliteConn) {
 	for !over {
 		select {
 		case job := <-s.jobs:
-			job.do(c)
+			job.perform(c)
 		case <-s.closed:
 			over = true
 		}
 	}
 }
 
-// do runs the function.
-func (job *search) do(c *sqliteConn) {
-	job.ended = true
-	defer func() {
-		if job.cause = recover(); job.cause != nil {
-			job.ended = false
-		}
-		close(job.done)
-	}()
+// perform runs the function.
+func (job *search) perform(c *sqliteConn) {
+	defer close(job.done)
+	defer func() { job.cause = recover() }()
 	job.err = job.run(c)
-	job.ended = false
+	job.returned = true
 }
 
 // do runs fn on the next connection that is free. Panics and the end of fn's goroutine are the caller's.
@@ -82,10 +77,11 @@ func (s *searches) do(ctx context.Context, fn func(*sqliteConn) error) error {
 	}
 	<-job.done
 	switch {
+	case job.returned:
+		return job.err
 	case job.cause != nil:
 		panic(job.cause)
-	case job.ended:
-		runtime.Goexit()
 	}
-	return job.err
+	runtime.Goexit()
+	return nil
 }
