@@ -377,9 +377,17 @@ func (tx *Tx) KeepStrays(group directory.Row, values []string) error {
 
 // Below returns the groups and every group nested in them, at any depth.
 func (tx *Tx) Below(groups []directory.Row) ([]directory.Row, error) {
-	return tx.rowsOf(`with recursive down (grp) as (
-			select row_id from grp where row_id in rows($1) union select n.child from down join nesting n on n.parent = down.grp)
-		select grp from down order by grp`, list(groups))
+	return tx.rowsOf(downward(`select row_id from grp where row_id in rows($1)`)+`select grp from down order by grp`, list(groups))
+}
+
+// upward begins a statement with the table up: the groups whose rows a statement selects, and all that they are nested in.
+func upward(from string) string {
+	return `with recursive up (grp) as (` + from + ` union select n.parent from up join nesting n on n.child = up.grp) `
+}
+
+// downward begins a statement with the table down: the groups whose rows a statement selects, and all that are nested in them.
+func downward(from string) string {
+	return `with recursive down (grp) as (` + from + ` union select n.child from down join nesting n on n.parent = down.grp) `
 }
 
 // HoldGroups keeps others from changing the groups or their members until the end.

@@ -40,9 +40,8 @@ func (tx *Tx) LinksNamed(connection directory.Row, name string) ([]directory.Lin
 // group that they are nested in.
 func (tx *Tx) LinksAbove(groups []directory.Row) ([]directory.Row, error) {
 	// A cross join, as in desired, or SQLite would read every link there is.
-	return tx.rowsOf(`with recursive up (grp) as (
-			select row_id from grp where row_id in rows($1) union select n.parent from up join nesting n on n.child = up.grp)
-		select l.row_id from up cross join link l where l.grp = up.grp order by 1`, list(groups))
+	return tx.rowsOf(upward(`select row_id from grp where row_id in rows($1)`)+
+		`select l.row_id from up cross join link l where l.grp = up.grp order by 1`, list(groups))
 }
 
 // Link returns a link. Errors: NotFound.

@@ -33,9 +33,8 @@ var identityTable = &table{
 	keys: map[directory.Column]key{
 		directory.Active: {sql: "case when i.active then 1 else 0 end", number: true},
 		// The first of the groups that a User shows.
-		directory.MemberOf: {nullable: true, sql: `(with recursive up (grp) as (select m.grp from member m where m.identity = i.row_id
-			union select n.parent from up join nesting n on n.child = up.grp)
-			select g.id from up join grp g on g.row_id = up.grp order by g.name_key limit 1)`},
+		directory.MemberOf: {nullable: true, sql: `(` + upward(`select m.grp from member m where m.identity = i.row_id`) +
+			`select g.id from up join grp g on g.row_id = up.grp order by g.name_key limit 1)`},
 	},
 }
 

@@ -54,8 +54,8 @@ func (c *compiler) relation(x directory.Element) (string, error) {
 	s, err := c.cond(x.Where, "", false)
 	c.related = false
 	if x.Column == directory.MemberOf {
-		return "exists (with recursive up (grp) as (select m.grp from member m where m.identity = " + c.t.row +
-			".row_id union select n.parent from up join nesting n on n.child = up.grp) select 1 from up join grp x on x.row_id = up.grp where " + s + ")", err
+		return "exists (" + upward("select m.grp from member m where m.identity = "+c.t.row+".row_id") +
+			"select 1 from up join grp x on x.row_id = up.grp where " + s + ")", err
 	}
 	return "(exists (select 1 from member m join identity x on x.row_id = m.identity where m.grp = " + c.t.row + ".row_id and " + s +
 		") or exists (select 1 from nesting n join grp x on x.row_id = n.child where n.parent = " + c.t.row + ".row_id and " + s + "))", err
@@ -99,8 +99,8 @@ func (c *compiler) compare(x directory.Compare, doc string, element bool) (strin
 			" union all select n.parent from grp x join nesting n on n.child = x.row_id where " + id + ")", err
 	case x.Field.Column == directory.MemberOf:
 		id, err := c.operator("x.id", x.Op, x.Value)
-		return c.t.row + ".row_id in (with recursive down (grp) as (select x.row_id from grp x where " + id +
-			" union select n.child from down join nesting n on n.parent = down.grp) select m.identity from down join member m on m.grp = down.grp)", err
+		return c.t.row + ".row_id in (" + downward("select x.row_id from grp x where "+id) +
+			"select m.identity from down join member m on m.grp = down.grp)", err
 	}
 	left, err := c.field(x.Field, doc, element)
 	if err != nil {

@@ -147,7 +147,5 @@ func (tx *Tx) MembersFrom(group, after directory.Row, limit int) (identities, ac
 // GroupsUnderLink returns the groups that a link concerns, the one that it names and all that are nested in it, in ascending
 // order; none while it sleeps.
 func (tx *Tx) GroupsUnderLink(link directory.Row) ([]directory.Row, error) {
-	return tx.rowsOf(`with recursive down (grp) as (
-			select grp from link where row_id = $1 and grp is not null union select n.child from down join nesting n on n.parent = down.grp)
-		select grp from down order by grp`, int64(link))
+	return tx.rowsOf(downward(`select grp from link where row_id = $1 and grp is not null`)+`select grp from down order by grp`, int64(link))
 }
