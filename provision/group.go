@@ -69,12 +69,13 @@ func (s *Service) UpdateGroup(ctx context.Context, actor directory.Actor, id dir
 	if err != nil {
 		return g, err
 	}
-	err = s.update(ctx, actor, func(c *change) error {
-		held, m, err := c.resolveAndHold(id, less)
-		if err == nil && version != 0 && held.Version != version { // the group has moved
-			held, m, err = c.resolveAndHold(id, edit)
+	err = s.update(ctx, actor, func(c *change) (err error) {
+		var m *members
+		g, m, err = c.resolveAndHold(id, less)
+		if err == nil && version != 0 && g.Version != version { // the group has moved
+			g, m, err = c.resolveAndHold(id, edit)
 		}
-		if g = held; err != nil {
+		if err != nil {
 			return err
 		}
 		if ifMatch != 0 && ifMatch != g.Version {

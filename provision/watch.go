@@ -61,8 +61,8 @@ func (s *Service) Watch(ctx context.Context) {
 			ended = true
 		case <-tick.C:
 		}
-		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookTime)
-		if err := s.Look(last); err != nil {
+		look, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookTime)
+		if err := s.Look(look); err != nil {
 			s.Log.Error("watch", "error", err)
 		}
 		cancel()
@@ -104,23 +104,26 @@ func (s *Service) Look(ctx context.Context) error {
 	return nil
 }
 
-// lookAt keeps what is new of a connection whose contact is known to be have.
-func (s *Service) lookAt(ctx context.Context, conn *directory.Connection, have directory.Contact) error {
-	if s.contact(conn, have) == have {
+// lookAt keeps what is new of a connection whose contact was read as seen.
+func (s *Service) lookAt(ctx context.Context, listed *directory.Connection, seen directory.Contact) error {
+	if s.contact(listed, seen) == seen {
 		return nil
 	}
-	told := ""
-	err := s.update(ctx, directory.Actor{Name: "rollcall", ConnName: conn.Name}, func(c *change) error {
+	var (
+		told string
+		conn directory.Connection
+		have directory.Contact
+	)
+	err := s.update(ctx, directory.Actor{Name: "rollcall", ConnName: listed.Name}, func(c *change) (err error) {
 		told = ""
-		conn, err := c.ConnectionAt(conn.Row)
+		conn, err = c.ConnectionAt(listed.Row)
 		if directory.Is(err, directory.NotFound) {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		have, err := c.HoldContact(conn.Row)
-		if err != nil {
+		if have, err = c.HoldContact(conn.Row); err != nil {
 			return err
 		}
 		now := s.contact(&conn, have)
