@@ -101,22 +101,24 @@ func (d *Door) shown(r *request, id directory.IdentityID) (i directory.Identity,
 		i, groups, nested, err = tx.IdentityShown(r.actor.Connection, id)
 		return err
 	}
-	if err = d.DB.ViewOne(r.Context(), read); err != nil {
-		return i, has, err
-	}
-	if nested || r.projection.Wants(schema.ChatURN) {
-		err = d.DB.View(r.Context(), func(tx *store.Tx) (err error) {
-			if err = read(tx); err == nil {
-				has, err = derive(tx, r, i)
+	if !r.projection.Wants(schema.ChatURN) {
+		if err = d.DB.ViewOne(r.Context(), read); err != nil {
+			return i, has, err
+		}
+		if wanted := r.projection.Wants("groups"); !wanted || !nested {
+			if wanted && len(groups) > 0 {
+				has.groups = map[directory.Row][]directory.Containment{i.Row: groups}
 			}
-			return err
-		})
-		return i, has, err
+			return i, has, nil
+		}
 	}
-	if len(groups) > 0 && r.projection.Wants("groups") {
-		has.groups = map[directory.Row][]directory.Containment{i.Row: groups}
-	}
-	return i, has, nil
+	err = d.DB.View(r.Context(), func(tx *store.Tx) (err error) {
+		if err = read(tx); err == nil {
+			has, err = derive(tx, r, i)
+		}
+		return err
+	})
+	return i, has, err
 }
 
 // replaceUser answers a PUT.
