@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"os"
 	"runtime/debug"
@@ -56,6 +57,9 @@ type serveFlags struct {
 	logFormat       choice
 	logLevel        choice
 	dev             bool
+
+	proxies web.Proxies    // trustedProxies, by check
+	allowed []netip.Prefix // outboundAllow
 }
 
 func (a *app) serveCommand() *cobra.Command {
@@ -100,36 +104,38 @@ the inside, where http is allowed too.`,
 }
 
 // check reads the values of the flags.
-func (f *serveFlags) check(cmd *cobra.Command) (web.Proxies, error) {
+func (f *serveFlags) check(cmd *cobra.Command) (err error) {
 	f.baseURL = strings.TrimSuffix(f.baseURL, "/")
 	if f.baseURL != "" {
 		u, err := url.Parse(f.baseURL)
 		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || f.baseURL != u.Scheme+"://"+u.Host {
-			return nil, misused(cmd, "--base-url: %q is not possible: use a form such as https://chat.example.com", f.baseURL)
+			return misused(cmd, "--base-url: %q is not possible: use a form such as https://chat.example.com", f.baseURL)
 		}
 	}
 	if !isAddress(f.listen) {
-		return nil, misused(cmd, "--listen: %q is not possible: use a form such as 127.0.0.1:8080", f.listen)
+		return misused(cmd, "--listen: %q is not possible: use a form such as 127.0.0.1:8080", f.listen)
 	}
 	if f.metricsListen != "" && !isAddress(f.metricsListen) {
-		return nil, misused(cmd, "--metrics-listen: %q is not possible: use a form such as 127.0.0.1:9090", f.metricsListen)
+		return misused(cmd, "--metrics-listen: %q is not possible: use a form such as 127.0.0.1:9090", f.metricsListen)
 	}
 	if f.rateLimit < 1 || f.rateLimit > maxRate {
-		return nil, misused(cmd, "--rate-limit: %d is not possible: use 1 to %d", f.rateLimit, maxRate)
+		return misused(cmd, "--rate-limit: %d is not possible: use 1 to %d", f.rateLimit, maxRate)
 	}
 	if f.rateBurst < 1 || f.rateBurst > maxRate {
-		return nil, misused(cmd, "--rate-burst: %d is not possible: use 1 to %d", f.rateBurst, maxRate)
+		return misused(cmd, "--rate-burst: %d is not possible: use 1 to %d", f.rateBurst, maxRate)
 	}
 	for _, name := range f.defaultChannels {
 		if err := (&directory.Channel{Name: name, DisplayName: name}).Validate(); err != nil {
-			return nil, misused(cmd, "--default-channels: %v", err)
+			return misused(cmd, "--default-channels: %v", err)
 		}
 	}
-	proxies, err := web.ParseProxies(f.trustedProxies)
-	if err != nil {
-		return nil, misused(cmd, "--%v", err)
+	if f.proxies, err = web.ParseProxies(f.trustedProxies); err != nil {
+		return misused(cmd, "--%v", err)
 	}
-	return proxies, nil
+	if f.allowed, err = netguard.ParseNetworks(f.outboundAllow); err != nil {
+		return misused(cmd, "--outbound-allow: %v", err)
+	}
+	return nil
 }
 
 // isAddress reports whether address is a host, which may be empty, and a port.
@@ -142,14 +148,9 @@ func isAddress(address string) bool {
 }
 
 // serve runs the server until its context ends or its disk fails.
-func (a *app) serve(cmd *cobra.Command, flags *serveFlags) error {
-	proxies, err := flags.check(cmd)
-	if err != nil {
+func (a *app) serve(cmd *cobra.Command, flags *serveFlags) (err error) {
+	if err := flags.check(cmd); err != nil {
 		return err
-	}
-	allowed, err := netguard.ParseNetworks(flags.outboundAllow)
-	if err != nil {
-		return misused(cmd, "--outbound-allow: %v", err)
 	}
 	if os.Getenv("GOGC") == "" {
 		defer debug.SetGCPercent(debug.SetGCPercent(gcPercent))
@@ -166,32 +167,38 @@ func (a *app) serve(cmd *cobra.Command, flags *serveFlags) error {
 	if err != nil {
 		return err
 	}
+	defer func() { _ = m.close() }() // a server that ran has closed it, and what is opened below
 	a.committed = m.committed()
 	if err := a.openForServer(cmd.Context(), log, flags.defaultChannels); err != nil {
-		return errors.Join(err, m.close())
+		return err
 	}
+	defer func() { err = errors.Join(err, a.db.Close()) }()
 	ln, err := net.Listen("tcp", flags.listen)
 	if err != nil {
-		return errors.Join(&complaint{failed, err.Error(), "name another address by --listen"}, m.close(), a.db.Close())
+		return &complaint{failed, err.Error(), "name another address by --listen"}
 	}
+	defer func() { _ = ln.Close() }()
 	warnOpen(log, ln, flags.baseURL)
 	socket, err := a.listenSocket()
 	if err != nil {
-		return errors.Join(err, ln.Close(), m.close(), a.db.Close())
+		return err
 	}
-	credentials := &login.Service{DB: a.db, Provision: a.service, Outbound: netguard.New(allowed, nil), Log: log, Resource: scim.Base}
+	if socket != nil {
+		defer func() { _ = socket.Close() }()
+	}
+	credentials := &login.Service{DB: a.db, Provision: a.service, Outbound: netguard.New(flags.allowed, nil), Log: log, Resource: scim.Base}
 	failures := web.NewFailureLimiter()
 	door := &scim.Door{
-		DB: a.db, Provision: a.service, Log: log, BaseURL: flags.baseURL, Proxies: proxies, Login: credentials, Failures: failures,
+		DB: a.db, Provision: a.service, Log: log, BaseURL: flags.baseURL, Proxies: flags.proxies, Login: credentials, Failures: failures,
 		Metrics: m.requests(), Rate: flags.rateLimit, Burst: flags.rateBurst,
 	}
 	tokens := oauth.Door{
-		Login: credentials, Failures: failures, Log: log, Metrics: m.requests(), BaseURL: flags.baseURL, Proxies: proxies,
+		Login: credentials, Failures: failures, Log: log, Metrics: m.requests(), BaseURL: flags.baseURL, Proxies: flags.proxies,
 	}
 	s := &server{
 		app: a, log: log, http: ln, socket: socket, scim: door.Handler(), oauth: tokens.Handler(), waiting: door.Waiting, metrics: m,
 	}
-	return errors.Join(s.run(cmd.Context(), flags), a.db.Close())
+	return s.run(cmd.Context(), flags)
 }
 
 // openForServer opens the database, which no other server may have, and makes it that of this program.
