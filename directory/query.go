@@ -8,10 +8,10 @@ type Query struct {
 	Sort       *Sort // nil: in the order in which they were made
 	Limit      int   // 0: only the total; at least 1 in a walk
 
-	// A list is read by Offset, or walked from Position to Position.
+	// A list is read by Offset, or walked from After to After.
 	Offset int  // of the first result, from 0
 	Walk   bool // read what follows After, and count nothing
-	After  *Position
+	After  *After
 }
 
 // Sort is an order by the value of one field: of a list by that of the element that is primary, else of the first. What has no
@@ -24,8 +24,8 @@ type Sort struct {
 	Descending bool
 }
 
-// Position is a place in a list: behind what had this key and this row. Who has gone since leaves the place as it is.
-type Position struct {
+// After is where a walk through a list goes on: behind what had this key and this row, which may have gone since.
+type After struct {
 	Row Row
 	Key any  // what the list is sorted by: nil where there is none, string or float64
 	Cut bool // Key is only the beginning of the key
@@ -34,8 +34,8 @@ type Position struct {
 // Page is what a Query finds.
 type Page[T any] struct {
 	Items []T
-	Total int64     // how many there are in all; in a walk -1, unless the first page holds them all
-	Next  *Position // of a walk: behind the last of Items; nil when nothing follows
+	Total int64  // how many there are in all; in a walk -1, unless the first page holds them all
+	Next  *After // of a walk: behind the last of Items; nil when nothing follows
 }
 
 // Cond is one of And, Or, Not, Compare, Present and Element. A condition is true or false, never unknown: what is absent is

@@ -9,6 +9,7 @@ import (
 
 	"github.com/rollcall-id/rollcall/directory"
 	"github.com/rollcall-id/rollcall/scim/bulk"
+	"github.com/rollcall-id/rollcall/scim/cursor"
 	"github.com/rollcall-id/rollcall/scim/schema"
 )
 
@@ -71,7 +72,7 @@ func serviceProviderConfig(base string) map[string]any {
 		"etag":             can(true),
 		"pagination": map[string]any{ // RFC 9865, section 4.
 			"cursor": true, "index": true, "defaultPaginationMethod": "index",
-			"defaultPageSize": defaultCount, "maxPageSize": maxCount, "cursorTimeout": int(cursorLife / time.Second),
+			"defaultPageSize": defaultCount, "maxPageSize": maxCount, "cursorTimeout": int(cursor.Life / time.Second),
 		},
 		"authenticationSchemes": []map[string]any{{
 			"type": "oauthbearertoken", "name": "OAuth Bearer Token", "primary": true,

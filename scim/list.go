@@ -1,10 +1,13 @@
 package scim
 
 import (
+	"context"
+	"fmt"
 	"net/http"
 	"strconv"
 
 	"github.com/rollcall-id/rollcall/directory"
+	"github.com/rollcall-id/rollcall/scim/cursor"
 	"github.com/rollcall-id/rollcall/scim/schema"
 	"github.com/rollcall-id/rollcall/store"
 )
@@ -18,10 +21,10 @@ const (
 type listing struct {
 	parts []*part
 	count int
-	start int   // startIndex; 0 in a walk by cursor
-	from  place // of a walk
-	total int64 // -1 where it is not known
-	next  *place
+	start int           // startIndex; 0 in a walk by cursor
+	from  cursor.Cursor // of a walk
+	total int64         // -1 where it is not known
+	next  *cursor.Cursor
 }
 
 // part is what a list asks of one type of resource, and what it found.
@@ -50,19 +53,21 @@ func (d *Door) list(r *request, types ...*schema.Resource) (*answer, error) {
 	if err := d.read(r, l); err != nil {
 		return nil, err
 	}
-	cursor := ""
+	next := ""
 	if l.next != nil {
-		if cursor, err = d.sealCursor(r.Context(), *l.next, r.asked(types)); err != nil {
+		seal, err := d.sealer(r.Context())
+		if err != nil {
 			return nil, err
 		}
+		next = seal.Seal(*l.next, d.DB.Now(), r.asked(types))
 	}
-	return &answer{status: http.StatusOK, stream: func(w *writer) error { return d.writeListing(w, l, cursor) }}, nil
+	return &answer{status: http.StatusOK, stream: func(w *writer) error { return d.writeListing(w, l, next) }}, nil
 }
 
 // newListing reads the parameters of a list.
 func (d *Door) newListing(r *request, types []*schema.Resource) (l *listing, err error) {
 	l = &listing{}
-	cursor, walk := r.params["cursor"]
+	from, walk := r.params["cursor"]
 	if walk {
 		err = r.walkParams(l)
 	} else {
@@ -86,9 +91,41 @@ func (d *Door) newListing(r *request, types []*schema.Resource) (l *listing, err
 		l.parts = append(l.parts, p)
 	}
 	if walk {
-		l.from, err = d.openCursor(r.Context(), cursor, r.asked(types))
+		seal, err := d.sealer(r.Context())
+		if err != nil {
+			return nil, err
+		}
+		if l.from, err = seal.Open(from, d.DB.Now(), r.asked(types)); err != nil {
+			return nil, err
+		}
 	}
-	return l, err
+	return l, nil
+}
+
+// sealer returns what seals cursors, with the key that all nodes share.
+func (d *Door) sealer(ctx context.Context) (*cursor.Sealer, error) {
+	if seal := d.cursors.Load(); seal != nil {
+		return seal, nil
+	}
+	key, err := d.DB.Secret(ctx, "cursor")
+	if err != nil {
+		return nil, err
+	}
+	seal, err := cursor.New(key)
+	if err != nil {
+		return nil, err
+	}
+	d.cursors.Store(seal)
+	return seal, nil
+}
+
+// asked is what a cursor is bound to. Its first number is the version of cursors.
+func (r *request) asked(types []*schema.Resource) []byte {
+	b := fmt.Appendf(nil, "1 %d %q %q %q", r.actor.Connection, r.params["filter"], r.params["sortby"], r.params["sortorder"])
+	for _, t := range types {
+		b = append(append(b, ' '), t.Name...)
+	}
+	return b
 }
 
 // pageParams reads startIndex and count.
@@ -194,11 +231,11 @@ func (l *listing) page(tx *store.Tx) error {
 func (l *listing) walk(tx *store.Tx) error {
 	left := l.count
 	l.total, l.next = 0, nil
-	for n := l.from.part; n < len(l.parts) && l.next == nil; n++ {
+	for n := l.from.Part; n < len(l.parts) && l.next == nil; n++ {
 		p := l.parts[n]
 		p.query.Limit, p.query.After = max(left, 1), nil // when the page is full, one tells whether anything follows
-		if n == l.from.part {
-			p.query.After = l.from.after
+		if n == l.from.Part {
+			p.query.After = l.from.After
 		}
 		total, next, err := p.find(tx)
 		if err != nil {
@@ -208,13 +245,13 @@ func (l *listing) walk(tx *store.Tx) error {
 		switch {
 		case left == 0 && p.size() > 0:
 			p.users, p.groups = nil, nil
-			l.next = &place{part: n}
+			l.next = &cursor.Cursor{Part: n}
 		case next != nil:
-			l.next = &place{n, next}
+			l.next = &cursor.Cursor{Part: n, After: next}
 		}
 		left -= p.size()
 	}
-	if l.next != nil || l.from != (place{}) {
+	if l.next != nil || l.from != (cursor.Cursor{}) {
 		l.total = -1
 	}
 	return nil
@@ -222,7 +259,7 @@ func (l *listing) walk(tx *store.Tx) error {
 
 func (p *part) size() int { return len(p.users) + len(p.groups) }
 
-func (p *part) find(tx *store.Tx) (total int64, next *directory.Position, err error) {
+func (p *part) find(tx *store.Tx) (total int64, next *directory.After, err error) {
 	if !p.ofUser {
 		page, err := tx.Groups(p.query)
 		p.groups = page.Items
@@ -236,12 +273,12 @@ func (p *part) find(tx *store.Tx) (total int64, next *directory.Position, err er
 	return page.Total, page.Next, err
 }
 
-func (d *Door) writeListing(w *writer, l *listing, cursor string) error {
+func (d *Door) writeListing(w *writer, l *listing, next string) error {
 	n := 0
 	for _, p := range l.parts {
 		n += p.size()
 	}
-	w.b = appendListHead(w.b, l.total, l.start, n, cursor)
+	w.b = appendListHead(w.b, l.total, l.start, n, next)
 	first := true
 	separate := func() {
 		if !first {
@@ -272,7 +309,7 @@ func (d *Door) writeListing(w *writer, l *listing, cursor string) error {
 // appendListHead begins a ListResponse, up to the bracket of its resources.
 //
 // RFC 7644, section 3.4.2. RFC 9865, section 2.
-func appendListHead(b []byte, total int64, startIndex, n int, cursor string) []byte {
+func appendListHead(b []byte, total int64, startIndex, n int, next string) []byte {
 	b = append(b, `{"schemas":["urn:ietf:params:scim:api:messages:2.0:ListResponse"],`...)
 	if total >= 0 {
 		b = strconv.AppendInt(append(b, `"totalResults":`...), total, 10)
@@ -283,8 +320,8 @@ func appendListHead(b []byte, total int64, startIndex, n int, cursor string) []b
 		b = append(b, ',')
 	}
 	b = strconv.AppendInt(append(b, `"itemsPerPage":`...), int64(n), 10)
-	if cursor != "" {
-		b = append(append(append(b, `,"nextCursor":"`...), cursor...), '"')
+	if next != "" {
+		b = append(append(append(b, `,"nextCursor":"`...), next...), '"')
 	}
 	return append(b, `,"Resources":[`...)
 }

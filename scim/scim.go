@@ -9,7 +9,6 @@ package scim
 
 import (
 	"cmp"
-	"crypto/cipher"
 	"errors"
 	"log/slog"
 	"maps"
@@ -27,6 +26,7 @@ import (
 	"github.com/rollcall-id/rollcall/directory"
 	"github.com/rollcall-id/rollcall/login"
 	"github.com/rollcall-id/rollcall/provision"
+	"github.com/rollcall-id/rollcall/scim/cursor"
 	"github.com/rollcall-id/rollcall/store"
 	"github.com/rollcall-id/rollcall/web"
 )
@@ -71,7 +71,7 @@ type Door struct {
 	held      atomic.Int64        // bytes of large bodies
 	decoding  *semaphore.Weighted // by bytes
 	bulks     chan struct{}
-	cursors   atomic.Pointer[cipher.AEAD] // seals them; nil until the first
+	cursors   atomic.Pointer[cursor.Sealer] // nil until the first
 	router    *mux.Router
 	endpoints map[string]endpoint
 }

@@ -51,7 +51,8 @@ func (c *credentials) forget() {
 	c.known = nil
 }
 
-// Token returns a token by its hash, and its connection, which the caller does not change. Errors: NotFound.
+// Token returns a token by its hash, and its connection, which the caller does not change; also one that has ended or was revoked.
+// ctx counts as in ViewOne. Errors: NotFound; Unavailable.
 func (db *DB) Token(ctx context.Context, hash string) (directory.Token, directory.Connection, error) {
 	known := db.engine.remembered()
 	var (

@@ -90,7 +90,8 @@ func (tx *Tx) Conflict(id directory.ConflictID) (directory.OpenConflict, error) 
 }
 
 func (tx *Tx) conflicts(where string, args ...any) (all []directory.OpenConflict, err error) {
-	err = tx.each(`select k.row_id, k.id, k.connection, c.name, k.field, k.value, k.external_id, k.identity, coalesce(k.account, 0), coalesce(a.id, ''), k.detail, k.created
+	err = tx.each(`select k.row_id, k.id, k.connection, c.name, k.field, k.value, k.external_id, k.identity, coalesce(k.account, 0),
+		coalesce(a.id, ''), k.detail, k.created
 		from conflict k join connection c on c.row_id = k.connection left join account a on a.row_id = k.account `+where, args,
 		func(scan func(...any) error) error {
 			var (

@@ -181,7 +181,8 @@ func (tx *Tx) AddIdentity(i *directory.Identity) error {
 	return err
 }
 
-// PutIdentity stores an identity that is there; its search document only if it is set, since none is read. UserName and externalId must have been found free in this transaction.
+// PutIdentity stores an identity that is there; its search document only if it is set, since none is read. UserName and externalId
+// must have been found free in this transaction.
 func (tx *Tx) PutIdentity(i *directory.Identity) error {
 	profile, _ := json.Marshal(i.Profile)
 	args := []any{
@@ -189,13 +190,15 @@ func (tx *Tx) PutIdentity(i *directory.Identity) error {
 		i.UserName, null(i.ExternalID), null(i.Subject), null(int64(i.Account)), i.Manages,
 	}
 	// Columns that have an index are left alone unless they change: SQLite would write every index entry again.
-	n, err := tx.exec(`update identity set version = $2, modified = $3, active = $4, inactive_since = $5, profile = $6, search = coalesce($7, search), document = $8
+	n, err := tx.exec(`update identity set version = $2, modified = $3, active = $4, inactive_since = $5, profile = $6,
+		search = coalesce($7, search), document = $8
 		where row_id = $1 and user_name = $9 and external_id is not distinct from $10 and subject is not distinct from $11
 		and account is not distinct from $12 and manages = $13`, args...)
 	if err != nil || n == 1 {
 		return err
 	}
-	_, err = tx.exec(`update identity set version = $2, modified = $3, active = $4, inactive_since = $5, profile = $6, search = coalesce($7, search), document = $8,
+	_, err = tx.exec(`update identity set version = $2, modified = $3, active = $4, inactive_since = $5, profile = $6,
+		search = coalesce($7, search), document = $8,
 		user_name = $9, external_id = $10, subject = $11, account = $12, manages = $13, user_name_key = $14 where row_id = $1`,
 		append(args, directory.Key(i.UserName))...)
 	return err

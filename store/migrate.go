@@ -106,7 +106,8 @@ func (tx *Tx) schemaVersion() (version int, err error) {
 	var keys string
 	_, err = tx.get("select version, keys from schema_version order by version desc limit 1", nil, &version, &keys)
 	if err == nil && version > 0 && keys != directory.KeyVersion {
-		err = directory.Errorf(directory.Invalid, "schema", "names in the database are compared by rules %s and this program has rules %s; use a program with those", keys, directory.KeyVersion)
+		err = directory.Errorf(directory.Invalid, "schema", "names in the database are compared by rules %s and this program has rules %s; use a program with those",
+			keys, directory.KeyVersion)
 	}
 	return version, err
 }

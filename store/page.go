@@ -63,7 +63,9 @@ func (tx *Tx) Groups(q directory.Query) (directory.Page[directory.Group], error)
 
 // find reads one page of t. It counts all results only where the page does not tell how many there are, and never in a walk,
 // whose pages cost the same at any depth.
-func find[T any](tx *Tx, q directory.Query, t *table, columns string, read func(string, ...any) ([]T, error), row func(*T) directory.Row) (p directory.Page[T], err error) {
+func find[T any](tx *Tx, q directory.Query, t *table, columns string,
+	read func(string, ...any) ([]T, error), row func(*T) directory.Row,
+) (p directory.Page[T], err error) {
 	p.Total = -1
 	s, err := tx.selection(q, t)
 	if err != nil {
@@ -78,7 +80,7 @@ func find[T any](tx *Tx, q directory.Query, t *table, columns string, read func(
 	switch {
 	case q.Walk && got > q.Limit:
 		p.Items = p.Items[:q.Limit]
-		p.Next, err = tx.position(q, t, row(&p.Items[q.Limit-1]))
+		p.Next, err = tx.after(q, t, row(&p.Items[q.Limit-1]))
 	case q.Walk:
 		if q.After == nil {
 			p.Total = int64(got)
@@ -191,7 +193,7 @@ func (k key) order(descending bool) string {
 }
 
 // behind is true of the rows that come after at. The comparison of the key alone is what an index begins at.
-func (c *compiler) behind(k key, at directory.Position, descending bool) string {
+func (c *compiler) behind(k key, at directory.After, descending bool) string {
 	row := c.t.row + ".row_id > " + c.arg(int64(at.Row))
 	switch {
 	case at.Key == nil && descending:
@@ -217,12 +219,12 @@ func (k key) kind() string {
 	return "text"
 }
 
-// keyBytes is how much of a text a Position holds.
+// keyBytes is how much of a text an After holds.
 const keyBytes = 80
 
-// position returns the place behind a row.
-func (tx *Tx) position(q directory.Query, t *table, row directory.Row) (*directory.Position, error) {
-	p := &directory.Position{Row: row}
+// after returns what a walk goes on behind once a row was read.
+func (tx *Tx) after(q directory.Query, t *table, row directory.Row) (*directory.After, error) {
+	p := &directory.After{Row: row}
 	if q.Sort == nil {
 		return p, nil
 	}
@@ -240,9 +242,9 @@ func (tx *Tx) position(q directory.Query, t *table, row directory.Row) (*directo
 	return p, nil
 }
 
-// whole returns the position that q goes on from, with its whole key. Where the row is gone, or has another key now, what begins
+// whole returns what q goes on behind, with its whole key. Where the row is gone, or has another key now, what begins
 // like the key comes once more: nobody is left out.
-func (tx *Tx) whole(q directory.Query, t *table) (directory.Position, error) {
+func (tx *Tx) whole(q directory.Query, t *table) (directory.After, error) {
 	at := *q.After
 	begin, _ := at.Key.(string)
 	if !at.Cut {
@@ -266,7 +268,8 @@ func (tx *Tx) keyOf(q directory.Query, t *table, row directory.Row) (any, error)
 	if err != nil {
 		return nil, err
 	}
-	query := fmt.Sprintf("select %s from %s where %s.row_id = %s and %s.connection = %s", k.sql, t.from, t.row, c.arg(int64(row)), t.row, c.arg(int64(q.Connection)))
+	query := fmt.Sprintf("select %s from %s where %s.row_id = %s and %s.connection = %s",
+		k.sql, t.from, t.row, c.arg(int64(row)), t.row, c.arg(int64(q.Connection)))
 	var v any
 	if _, err := tx.get(query, c.args, &v); err != nil {
 		return nil, err

@@ -142,7 +142,7 @@ func TestIdentities_pages_of_a_walk_begin_at_an_index(t *testing.T) {
 			{"users by name, descending", named(directory.UserName, true), false, "identity_user_name (connection=? AND user_name_key<?)"},
 			{"groups by name", named(directory.DisplayName, false), true, "grp_name (connection=? AND name_key>?)"},
 		} {
-			q := directory.Query{Connection: connection, Sort: c.sort, Walk: true, Limit: 100, After: &directory.Position{Row: 1000}}
+			q := directory.Query{Connection: connection, Sort: c.sort, Walk: true, Limit: 100, After: &directory.After{Row: 1000}}
 			if c.sort != nil {
 				q.After.Key = "z1500"
 			}

@@ -81,7 +81,8 @@ func (c *compiler) present(f directory.Field, doc string, element bool) (string,
 	case c.related:
 		return "(1 = 1)", nil
 	case f.Column == directory.Members:
-		return "(exists (select 1 from member m where m.grp = " + c.t.row + ".row_id) or exists (select 1 from nesting n where n.parent = " + c.t.row + ".row_id))", nil
+		return "(exists (select 1 from member m where m.grp = " + c.t.row + ".row_id) or " +
+			"exists (select 1 from nesting n where n.parent = " + c.t.row + ".row_id))", nil
 	case f.Column == directory.MemberOf:
 		return "exists (select 1 from member m where m.identity = " + c.t.row + ".row_id)", nil
 	}
@@ -161,7 +162,8 @@ func (c *compiler) operator(left string, op directory.Op, value any) (string, er
 	case directory.Sw:
 		return "substr(" + left + ", 1, length(" + right + ")) = " + right, nil
 	case directory.Ew:
-		return "(length(" + left + ") >= length(" + right + ") and substr(" + left + ", length(" + left + ") - length(" + right + ") + 1) = " + right + ")", nil
+		return "(length(" + left + ") >= length(" + right + ") and " +
+			"substr(" + left + ", length(" + left + ") - length(" + right + ") + 1) = " + right + ")", nil
 	}
 	return "", fmt.Errorf("operator %d is unknown", op)
 }

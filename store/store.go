@@ -139,7 +139,8 @@ func (db *DB) View(ctx context.Context, fn func(*Tx) error) error {
 	return err
 }
 
-// ViewOne is View for a function that runs one statement, which is a snapshot of its own: nothing has to begin or to end.
+// ViewOne is View for a function that runs one statement, which is a snapshot of its own: nothing has to begin or to end. A second
+// statement is an error. ctx counts as in View. Kind: Unavailable.
 func (db *DB) ViewOne(ctx context.Context, fn func(*Tx) error) error {
 	if db.closed.Load() {
 		return errClosed
@@ -181,7 +182,9 @@ func (db *DB) Batches() (commits, updates uint64) { return db.engine.batches() }
 // Waiting is how many wait now: on SQLite Updates, for their turn; on PostgreSQL Updates and reads, for a connection.
 func (db *DB) Waiting() int { return db.engine.waiting() }
 
-// Check looks for damage and returns what it found, one sentence each.
+// Check looks for damage and returns what it found, one sentence each; nothing found is no error. It reads the whole file of SQLite,
+// for as long as that takes, while others go on; of PostgreSQL it asks what the server knows. ctx ends it on SQLite, and
+// counts as in View on PostgreSQL. Kind: Unavailable.
 func (db *DB) Check(ctx context.Context) ([]string, error) {
 	if db.closed.Load() {
 		return nil, errClosed

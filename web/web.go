@@ -1,6 +1,7 @@
 // Package web is what every HTTP door needs: request ids, limits, path rules, recovery, the access log and the metrics of
-// requests, and the server that the doors hang in. It leaves to the doors (scim, saml, api4, console) who may come in, what a request means and how an
-// error is written: each door has its own form of error and gives it here as an ErrorFunc. The doors and cmd call it.
+// requests, and the server that the doors hang in. It leaves to the doors (scim, saml, api4, console) who may come in, what a
+// request means and how an error is written: each door has its own form of error and gives it here as an ErrorFunc. The doors
+// and cmd call it.
 //
 // A door is a handler inside a Door. What is asked for often and by name stands in one Record per request.
 package web

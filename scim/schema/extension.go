@@ -173,7 +173,8 @@ func checkName(where, name string, parent *Attribute) *Error {
 func (a *Attribute) possible(where string, parent *Attribute, subAttributes int) error {
 	switch {
 	case a.Uniqueness != "none":
-		return Errorf(InvalidValue, "%s: uniqueness %q is not possible: nothing but userName, externalId and the displayName of a Group is kept unique; use none", where, a.Uniqueness)
+		return Errorf(InvalidValue, "%s: uniqueness %q is not possible: "+
+			"nothing but userName, externalId and the displayName of a Group is kept unique; use none", where, a.Uniqueness)
 	case a.Type == Complex && parent != nil:
 		return Errorf(InvalidValue, "%s: a sub-attribute cannot be complex", where)
 	case a.Type == Complex && subAttributes == 0:

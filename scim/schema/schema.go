@@ -3,8 +3,8 @@
 // from administrators, whose definitions are checked here; they are corrected where our directory is stricter, indexed, and never
 // changed again.
 //
-// Package scim calls it for every request, scim/patch for every operation and provision for every definition; filters (scim/filter), HTTP and the meaning of
-// the attributes to an account are theirs.
+// Package scim calls it for every request, scim/patch for every operation and provision for every definition; filters
+// (scim/filter), HTTP and the meaning of the attributes to an account are theirs.
 package schema
 
 import (
