@@ -170,6 +170,14 @@ func (b *bench) fresh() error {
 	return copyStore(b.filled(b.users), b.work)
 }
 
+// serveFresh runs the program on a fresh copy of the filled store.
+func (b *bench) serveFresh(ctx context.Context) (*process, error) {
+	if err := b.fresh(); err != nil {
+		return nil, err
+	}
+	return b.serve(ctx, b.work)
+}
+
 // copyStore copies a store that nobody has open, and waits until the disk has it: what is left to write would slow down the
 // commits that are measured next.
 func copyStore(from, to string) error {

@@ -18,7 +18,7 @@ func flags() (b *bench, only, bare string) {
 	f.StringVar(&b.database, "database", "", "URL of an empty PostgreSQL database to measure instead of SQLite; writes then have no raw side")
 	f.StringVar(&b.folder, "data", "bench-data", "folder that keeps the filled stores for the next run, on the disk to measure; empty: a temporary one")
 	f.IntVar(&b.users, "users", 100_000, "users in the store; the large one has ten times as many, the small one a hundredth")
-	f.BoolVar(&b.million, "million", true, "measure the large store too; to fill it takes minutes, once")
+	f.BoolVar(&b.withLarge, "large", true, "measure the large store too; to fill it takes minutes, once")
 	f.IntVar(&b.rounds, "rounds", 5, "rounds of each metric; the one with the median ratio is printed")
 	f.DurationVar(&b.length, "length", 3*time.Second, "length of one side's turn in a round")
 	f.StringVar(&only, "run", "", "measure only what this regular expression matches of "+strings.Join(names, ", "))
@@ -55,7 +55,7 @@ func (b *bench) settle(set map[string]bool, quick bool) {
 		}
 	}
 	switch {
-	case quick || !b.million:
+	case quick || !b.withLarge:
 	case b.peers:
 		b.report = "docs/performance-peers.md"
 	default:

@@ -17,10 +17,7 @@ const (
 
 // measureMembers holds a member more in a large group against a member more in a small one.
 func measureMembers(ctx context.Context, b *bench) (err error) {
-	if err := b.fresh(); err != nil {
-		return err
-	}
-	ours, err := b.serve(ctx, b.work)
+	ours, err := b.serveFresh(ctx)
 	if err != nil {
 		return err
 	}
@@ -83,10 +80,7 @@ func (f *fixture) addMembers(ctx context.Context, p *process, groups, ids []stri
 
 // measureReplace holds a PUT of a large group, in which some members are new and as many are gone, against parsing its body.
 func measureReplace(ctx context.Context, b *bench) (err error) {
-	if err := b.fresh(); err != nil {
-		return err
-	}
-	ours, err := b.serve(ctx, b.work)
+	ours, err := b.serveFresh(ctx)
 	if err != nil {
 		return err
 	}
@@ -143,10 +137,7 @@ func parse(body string) (time.Duration, error) {
 
 // measureWhole reads a large group whole, and looks by how much the program grows.
 func measureWhole(ctx context.Context, b *bench) (err error) {
-	if err := b.fresh(); err != nil {
-		return err
-	}
-	maker, err := b.serve(ctx, b.work)
+	maker, err := b.serveFresh(ctx)
 	if err != nil {
 		return err
 	}

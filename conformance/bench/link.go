@@ -20,10 +20,7 @@ type kinds struct{ gets, patches, deactivations result }
 
 // measureLink links the group of everybody to a team and looks how long requests take until everybody is in the team.
 func measureLink(ctx context.Context, b *bench) (err error) {
-	if err := b.fresh(); err != nil {
-		return err
-	}
-	ours, err := b.serve(ctx, b.work)
+	ours, err := b.serveFresh(ctx)
 	if err != nil {
 		return err
 	}

@@ -30,14 +30,14 @@ const (
 
 // bench is one run.
 type bench struct {
-	binary   string
-	database string // URL of an empty PostgreSQL database; empty for SQLite
-	users    int    // in the store, and members of the large group; the large store has ten times as many, the small one a hundredth
-	million  bool   // whether the large store is measured
-	rounds   int
-	length   time.Duration // of one side's turn in a round
-	report   string        // file that the table is written to; empty for none
-	peers    bool          // whether the peer is measured, and nothing else
+	binary    string
+	database  string // URL of an empty PostgreSQL database; empty for SQLite
+	users     int    // in the store, and members of the large group; the large store has ten times as many, the small one a hundredth
+	withLarge bool   // whether the large store is measured
+	rounds    int
+	length    time.Duration // of one side's turn in a round
+	report    string        // file that the table is written to; empty for none
+	peers     bool          // whether the peer is measured, and nothing else
 
 	folder string  // holds every file of the run
 	work   string  // the data folder of the program while it is measured
@@ -149,8 +149,8 @@ func (b *bench) measure(ctx context.Context, wanted *regexp.Regexp) error {
 		case b.database != "" && !m.postgres:
 			b.add(row{metric: m.what, missing: true, note: "only on SQLite"})
 			continue
-		case m.needs == largeStore && !b.million:
-			b.add(row{metric: m.what, missing: true, note: "-million=false leaves it out"})
+		case m.needs == largeStore && !b.withLarge:
+			b.add(row{metric: m.what, missing: true, note: "-large=false leaves it out"})
 			continue
 		}
 		err := b.need(ctx, m.needs)

@@ -26,10 +26,7 @@ func measurePeers(ctx context.Context, b *bench) (err error) {
 	if err := b.need(ctx, usersStore); err != nil {
 		return err
 	}
-	if err := b.fresh(); err != nil {
-		return err
-	}
-	ours, err := b.serve(ctx, b.work)
+	ours, err := b.serveFresh(ctx)
 	if err != nil {
 		return err
 	}

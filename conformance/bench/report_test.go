@@ -91,14 +91,14 @@ func TestBench_writes_a_page_of_a_full_run_only(t *testing.T) {
 		report string
 		users  int
 	}{
-		"a full run":           {nil, false, bench{million: true, users: 100_000}, "docs/performance.md", 100_000},
-		"a quick one":          {nil, true, bench{million: true, users: 100_000}, "", 10_000},
-		"a quick one of 5,000": {map[string]bool{"users": true}, true, bench{million: true, users: 5000}, "", 5000},
-		"some rows":            {map[string]bool{"run": true}, false, bench{million: true, users: 100_000}, "", 100_000},
+		"a full run":           {nil, false, bench{withLarge: true, users: 100_000}, "docs/performance.md", 100_000},
+		"a quick one":          {nil, true, bench{withLarge: true, users: 100_000}, "", 10_000},
+		"a quick one of 5,000": {map[string]bool{"users": true}, true, bench{withLarge: true, users: 5000}, "", 5000},
+		"some rows":            {map[string]bool{"run": true}, false, bench{withLarge: true, users: 100_000}, "", 100_000},
 		"no large store":       {nil, false, bench{users: 100_000}, "", 100_000},
-		"fewer users":          {map[string]bool{"users": true}, false, bench{million: true, users: 5000}, "", 5000},
-		"where it is told":     {map[string]bool{"write": true}, true, bench{million: true, report: "x.md", users: 100_000}, "x.md", 10_000},
-		"the peer":             {nil, false, bench{million: true, peers: true, users: 100_000}, "docs/performance-peers.md", peerUsers},
+		"fewer users":          {map[string]bool{"users": true}, false, bench{withLarge: true, users: 5000}, "", 5000},
+		"where it is told":     {map[string]bool{"write": true}, true, bench{withLarge: true, report: "x.md", users: 100_000}, "x.md", 10_000},
+		"the peer":             {nil, false, bench{withLarge: true, peers: true, users: 100_000}, "docs/performance-peers.md", peerUsers},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := tt.bench
