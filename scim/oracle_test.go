@@ -27,10 +27,7 @@ func (o oracle) find(p filter.Path, in *schema.Attribute) *schema.Attribute {
 	}
 	var a *schema.Attribute
 	common := slices.DeleteFunc(slices.Clone(o.r.Root.Sub), (*schema.Attribute).IsExtension)
-	switch {
-	case p.URN == "":
-		a = named(common, p.Attr)
-	case strings.EqualFold(p.URN, o.r.Core.URN):
+	if p.URN == "" || strings.EqualFold(p.URN, o.r.Core.URN) {
 		a = named(common, p.Attr)
 	}
 	for _, e := range o.r.Root.Sub {
