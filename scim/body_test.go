@@ -24,7 +24,7 @@ func TestBody_is_bounded_alone_and_with_others(t *testing.T) {
 			t.Fatal(err)
 		}
 		d := &Door{DB: db, Provision: s, Log: slog.New(slog.DiscardHandler)}
-		handler := d.Handler()
+		handler := d.Alone()
 		post := func(path, body string) *httptest.ResponseRecorder {
 			r := httptest.NewRequest("POST", Base+path, strings.NewReader(body))
 			r.Header.Set("Authorization", "Bearer "+token)
