@@ -7,6 +7,7 @@ type Query struct {
 	Where      Cond  // nil: all
 	Sort       *Sort // nil: in the order in which they were made
 	Limit      int   // 0: only the total; at least 1 in a walk
+	Bytes      int   // what the documents of a page may have in all; 0: any
 
 	// A list is read by Offset, or walked from After to After.
 	Offset int  // of the first result, from 0

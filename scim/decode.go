@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	maxDocument = 1 << 20 // of a User, as it is kept
-	maxDepth    = 32      // of nesting
+	maxDocument = 256 << 10 // of a User, as it is kept
+	maxDepth    = 32        // of nesting
 
 	// maxOperations holds for any body, so that no more are read, whatever the body turns out to be.
 	maxOperations = max(patch.MaxOperations, bulk.MaxOperations)

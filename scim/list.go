@@ -2,6 +2,7 @@ package scim
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -15,6 +16,8 @@ import (
 const (
 	defaultCount = 100
 	maxCount     = 200
+	// maxPage is how many bytes of documents a page has in memory without waiting for its turn.
+	maxPage = 1 << 20
 )
 
 // listing is a list that is asked for, and what it found: all resources of the first type, then those of the next.
@@ -25,6 +28,8 @@ type listing struct {
 	from  cursor.Cursor // of a walk
 	total int64         // -1 where it is not known
 	next  *cursor.Cursor
+
+	bytes int // of documents that may be read; 0: any
 }
 
 // part is what a list asks of one type of resource, and what it found.
@@ -50,18 +55,44 @@ func (d *Door) list(r *request, types ...*schema.Resource) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := d.read(r, l); err != nil {
+	release, err := d.readInTurn(r, l)
+	if err != nil {
 		return nil, err
 	}
 	next := ""
 	if l.next != nil {
 		seal, err := d.sealer(r.Context())
 		if err != nil {
+			release()
 			return nil, err
 		}
 		next = seal.Seal(*l.next, d.DB.Now(), r.asked(types))
 	}
-	return &answer{status: http.StatusOK, stream: func(w *writer) error { return d.writeListing(w, l, next) }}, nil
+	return &answer{status: http.StatusOK, stream: func(w *writer) error {
+		defer release()
+		return d.writeListing(w, l, next)
+	}}, nil
+}
+
+// readInTurn reads a page at once if its documents are small, else when there is room in memory, which it has until release.
+func (d *Door) readInTurn(r *request, l *listing) (release func(), err error) {
+	l.bytes = maxPage
+	if err = d.read(r, l); !errors.Is(err, store.ErrBytes) {
+		return func() {}, err
+	}
+	l.bytes = 0
+	if release, err = d.enterLarge(r); err != nil {
+		return nil, err
+	}
+	kept := false
+	defer func() {
+		if !kept {
+			release()
+		}
+	}()
+	err = d.read(r, l)
+	kept = err == nil
+	return release, err
 }
 
 // newListing reads the parameters of a list.
@@ -216,7 +247,7 @@ func (l *listing) page(tx *store.Tx) error {
 	l.total = 0
 	for _, p := range l.parts {
 		p.query.Limit, p.query.Offset = left, int(offset)
-		total, _, err := p.find(tx)
+		total, _, err := p.find(tx, l.bytes)
 		if err != nil {
 			return err
 		}
@@ -237,7 +268,7 @@ func (l *listing) walk(tx *store.Tx) error {
 		if n == l.from.Part {
 			p.query.After = l.from.After
 		}
-		total, next, err := p.find(tx)
+		total, next, err := p.find(tx, l.bytes)
 		if err != nil {
 			return err
 		}
@@ -259,12 +290,13 @@ func (l *listing) walk(tx *store.Tx) error {
 
 func (p *part) size() int { return len(p.users) + len(p.groups) }
 
-func (p *part) find(tx *store.Tx) (total int64, next *directory.After, err error) {
+func (p *part) find(tx *store.Tx, bytes int) (total int64, next *directory.After, err error) {
 	if !p.ofUser {
 		page, err := tx.Groups(p.query)
 		p.groups = page.Items
 		return page.Total, page.Next, err
 	}
+	p.query.Bytes = bytes
 	page, err := tx.Identities(p.query)
 	p.users = page.Items
 	if err == nil && len(p.users) > 0 {
@@ -294,6 +326,9 @@ func (d *Door) writeListing(w *writer, l *listing, next string) error {
 				return err
 			}
 			w.b = b
+			if err := w.flush(); err != nil {
+				return err
+			}
 		}
 		for i := range p.groups {
 			separate()

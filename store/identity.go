@@ -67,14 +67,21 @@ func (tx *Tx) identities(query string, args ...any) (all []directory.Identity, e
 	return all, err
 }
 
-// identitiesShown is identities for shownColumns.
-func (tx *Tx) identitiesShown(query string, args ...any) (all []directory.Identity, err error) {
+// identitiesShown is identities for shownColumns. It stops where their documents have more than most bytes, unless that is zero.
+// Errors: ErrBytes.
+func (tx *Tx) identitiesShown(most int, query string, args ...any) (all []directory.Identity, err error) {
+	size := 0
 	err = tx.each(query, args, func(scan func(...any) error) error {
 		var s identityScan
-		err := scan(s.shown()...)
+		if err := scan(s.shown()...); err != nil {
+			return err
+		}
+		if size += len(s.i.Document); most > 0 && size > most {
+			return ErrBytes
+		}
 		s.times()
 		all = append(all, s.i)
-		return err
+		return nil
 	})
 	return all, err
 }

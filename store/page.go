@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -51,9 +52,15 @@ var groupTable = &table{
 	},
 }
 
-// Identities answers q with what answers show of identities; see IdentityShown.
+// ErrBytes says that the documents of a page have more bytes than its Query takes.
+var ErrBytes = errors.New("the page has too many bytes")
+
+// Identities answers q with what answers show of identities; see IdentityShown. Errors: ErrBytes.
 func (tx *Tx) Identities(q directory.Query) (directory.Page[directory.Identity], error) {
-	return find(tx, q, identityTable, shownColumns, tx.identitiesShown, func(i *directory.Identity) directory.Row { return i.Row })
+	read := func(query string, args ...any) ([]directory.Identity, error) {
+		return tx.identitiesShown(q.Bytes, query, args...)
+	}
+	return find(tx, q, identityTable, shownColumns, read, func(i *directory.Identity) directory.Row { return i.Row })
 }
 
 // Groups answers q.
