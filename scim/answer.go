@@ -74,6 +74,7 @@ func mediaType(r *http.Request) string {
 type writer struct {
 	b      []byte
 	hold   bool
+	large  bool // it has a place of what is large already
 	w      http.ResponseWriter
 	r      *http.Request
 	status int

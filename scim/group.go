@@ -11,7 +11,7 @@ import (
 const (
 	// memberPage is how many members are read at once.
 	memberPage = 1000
-	// largeGroups is how many groups are held in memory with all their members at once.
+	// largeGroups is how many groups with all their members, or pages of large Users, are held in memory at once.
 	largeGroups = 4
 )
 
@@ -150,7 +150,7 @@ func (d *Door) groupAnswer(r *request, status int, g *directory.Group) *answer {
 func (d *Door) listGroups(r *request) (*answer, error) { return d.list(r, r.group) }
 
 // writeGroup writes a Group. Its members are read page by page and leave before the next page is read, unless the client asked
-// for particular attributes.
+// for particular attributes: then it has a place of what is large until it has left.
 func (d *Door) writeGroup(w *writer, r *request, g *directory.Group) error {
 	start := len(w.b)
 	w.hold = !r.projection.Default()
@@ -164,7 +164,7 @@ func (d *Door) writeGroup(w *writer, r *request, g *directory.Group) error {
 	w.b = append(w.b, ',')
 	w.b = d.appendMeta(w.b, r, "Group", "/Groups/", string(g.ID), g.Created, g.Modified, g.Version)
 	if r.projection.Wants("members") {
-		if w.hold {
+		if w.hold && !w.large {
 			release, err := d.enterLarge(r)
 			if err != nil {
 				return err
@@ -176,12 +176,14 @@ func (d *Door) writeGroup(w *writer, r *request, g *directory.Group) error {
 		}
 	}
 	w.b = append(w.b, '}')
-	if !w.hold {
-		return w.flush()
+	if w.hold {
+		b, err := project(w.b, start, r.projection)
+		w.b, w.hold = b, false
+		if err != nil {
+			return err
+		}
 	}
-	b, err := project(w.b, start, r.projection)
-	w.b, w.hold = b, false
-	return err
+	return w.flush()
 }
 
 func (d *Door) writeMembers(w *writer, r *request, g *directory.Group) error {
@@ -219,7 +221,7 @@ func (d *Door) writeMembers(w *writer, r *request, g *directory.Group) error {
 	}
 }
 
-// enterLarge waits for its turn to hold a group with all its members in memory.
+// enterLarge waits for its turn to hold in memory a group with all its members, or a page of large Users.
 func (d *Door) enterLarge(r *request) (release func(), err error) {
 	select {
 	case d.large <- struct{}{}:

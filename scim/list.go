@@ -29,7 +29,8 @@ type listing struct {
 	total int64         // -1 where it is not known
 	next  *cursor.Cursor
 
-	bytes int // of documents that may be read; 0: any
+	bytes int  // of documents that may be read; 0: any
+	large bool // it has a place of what is large
 }
 
 // part is what a list asks of one type of resource, and what it found.
@@ -70,6 +71,7 @@ func (d *Door) list(r *request, types ...*schema.Resource) (*answer, error) {
 	}
 	return &answer{status: http.StatusOK, stream: func(w *writer) error {
 		defer release()
+		w.large = l.large
 		return d.writeListing(w, l, next)
 	}}, nil
 }
@@ -84,6 +86,7 @@ func (d *Door) readInTurn(r *request, l *listing) (release func(), err error) {
 	if release, err = d.enterLarge(r); err != nil {
 		return nil, err
 	}
+	l.large = true
 	kept := false
 	defer func() {
 		if !kept {

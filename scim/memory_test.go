@@ -97,5 +97,32 @@ func TestLists_hold_few_large_documents_in_memory(t *testing.T) {
 		for _, path := range []string{"/Users", "/Users?cursor", "/Users?filter=photos%20pr", "/Users?excludedAttributes=title", "/Users?sortBy=userName"} {
 			d.turns(path, "/Users?count=1", users, 2*size)
 		}
+		d.must(201, "POST", "/Groups", `{"displayName":"g","members":[{"value":"`+d.idOf("u0@x.test")+`"}]}`)
+		d.turns("?excludedAttributes=externalId", "/Groups", users+1, 2*size) // four places, and none for the groups
+	})
+}
+
+func TestLists_hold_few_groups_in_memory(t *testing.T) {
+	each(t, func(t *testing.T, d *door) {
+		const groups, members = 4, 1200
+		var ids []string
+		for part := range members / 400 {
+			var operations []string
+			for n := range 400 {
+				operations = append(operations, bulkUser(fmt.Sprintf("%s%d-%d", strings.Repeat("u", 100), part, n), ""))
+			}
+			answer := d.must(200, "POST", "/Bulk", `{"Operations":[`+strings.Join(operations, ",")+`]}`)
+			for _, o := range answer["Operations"].([]any) {
+				location := o.(map[string]any)["location"].(string)
+				ids = append(ids, fmt.Sprintf(`{"value":%q}`, location[strings.LastIndex(location, "/")+1:]))
+			}
+		}
+		for n := range groups {
+			d.must(201, "POST", "/Groups?attributes=id", fmt.Sprintf(`{"displayName":"g%d","members":[%s]}`, n, strings.Join(ids, ",")))
+		}
+		one := len(strings.Join(ids, ",")) * 9
+		for _, path := range []string{"/Groups?attributes=members", "/Groups?cursor&excludedAttributes=meta"} {
+			d.turns(path, "/Groups?attributes=displayName", groups, one)
+		}
 	})
 }
