@@ -190,7 +190,8 @@ func (r *request) walkParams(l *listing) (err error) {
 	return nil
 }
 
-// read asks the store: what an index leads to like every read, the rest where it is in nobody's way.
+// read asks the store: what an index leads to like every read, the rest where it is in nobody's way, and in turn with the searches
+// of other connections.
 func (d *Door) read(r *request, l *listing) error {
 	fn := l.page
 	if l.start == 0 {
@@ -208,6 +209,10 @@ func (d *Door) read(r *request, l *listing) error {
 	if indexed {
 		return d.DB.View(r.Context(), fn)
 	}
+	if err := d.searches.Enter(r.Context(), r.actor.Connection, false); err != nil {
+		return err
+	}
+	defer d.searches.Leave(r.actor.Connection)
 	err := d.DB.Search(r.Context(), fn)
 	if directory.Is(err, directory.Limit) {
 		return errTooMany

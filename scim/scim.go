@@ -47,6 +47,9 @@ const (
 	gateAtOnce = 64 // requests that run at once, for each core
 	gateLeast  = 128
 	gateQueue  = 1000 // requests of one connection that wait
+
+	searchesAtOnce = 2 // as the store runs
+	searchQueue    = 32
 )
 
 // Door serves SCIM.
@@ -67,6 +70,7 @@ type Door struct {
 	types     *resourceTypes
 	requests  *web.Limiter[directory.TokenID]
 	gate      *web.Gate[directory.Row] // of connections
+	searches  *web.Gate[directory.Row] // of what no index leads to
 	large     chan struct{}
 	held      atomic.Int64        // bytes of large bodies
 	decoding  *semaphore.Weighted // by bytes
@@ -82,6 +86,7 @@ func (d *Door) Handler() http.Handler {
 	d.requests = web.NewLimiter[directory.TokenID](float64(cmp.Or(d.Rate, RequestRate)), cmp.Or(d.Burst, RequestBurst), time.Now)
 	d.gate = web.NewGate[directory.Row](max(gateLeast, gateAtOnce*runtime.GOMAXPROCS(0)), gateQueue)
 	d.decoding = semaphore.NewWeighted(decodingAtOnce)
+	d.searches = web.NewGate[directory.Row](searchesAtOnce, searchQueue)
 	d.large = make(chan struct{}, largeGroups)
 	d.bulks = make(chan struct{}, bulkOperations)
 	d.router, d.endpoints = d.routes()

@@ -27,7 +27,6 @@ type postgres struct {
 	d         *dialect
 	clock     clock
 	pool      *sql.DB
-	searchers chan struct{}
 	commits   atomic.Uint64
 	queue     atomic.Int64 // how many wait for a connection
 	committed func(updates int, took time.Duration)
@@ -53,7 +52,7 @@ func openPostgres(ctx context.Context, url string, now clock, committed func(int
 		}
 	}
 	p := &postgres{
-		d: postgresDialect(), clock: now, pool: stdlib.OpenDB(*config), searchers: make(chan struct{}, searchers), committed: committed,
+		d: postgresDialect(), clock: now, pool: stdlib.OpenDB(*config), committed: committed,
 	}
 	size := min(max(16, 4*runtime.GOMAXPROCS(0)), 48)
 	p.pool.SetMaxOpenConns(size)
@@ -133,12 +132,6 @@ func (p *postgres) conn(wait context.Context) (*sql.Conn, error) {
 }
 
 func (p *postgres) search(ctx context.Context, fn func(*Tx) error) error {
-	select {
-	case p.searchers <- struct{}{}:
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	defer func() { <-p.searchers }()
 	return p.read(ctx, ctx, fn)
 }
 

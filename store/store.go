@@ -23,7 +23,7 @@ import (
 const (
 	// attempts is how often Update runs a function that keeps losing against other writers.
 	attempts = 5
-	// searchBudget is the time of one Search, waiting for its turn included.
+	// searchBudget is the time of one Search, from when it has its turn.
 	searchBudget = 2 * time.Second
 	// searchers is how many Searches run at once.
 	searchers = 2
@@ -46,6 +46,8 @@ type DB struct {
 	steps  fs.FS // the migrations
 	fault  *fault
 	closed atomic.Bool
+
+	searching chan struct{} // one value for each Search that has its turn
 }
 
 // engine is what differs between the databases beyond the dialect. Its errors are those of the function, those of the
@@ -86,6 +88,8 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 		clock: func() int64 { return now().UnixMilli() },
 		steps: migrations,
 		fault: newFault(log),
+
+		searching: make(chan struct{}, searchers),
 	}
 	var err error
 	if c.URL != "" {
@@ -151,8 +155,18 @@ func (db *DB) ViewOne(ctx context.Context, fn func(*Tx) error) error {
 }
 
 // Search is View for queries that no index helps. They have connections of their own, so that no other read waits behind
-// them, and 2 s, after which the kind is Limit. When ctx ends first, its error is returned.
+// them, and two run at once. Each has 2 s from when it has its turn, after which the kind is Limit. When ctx ends first, its error
+// is returned. Who may wait, and how many, is the caller's.
 func (db *DB) Search(ctx context.Context, fn func(*Tx) error) error {
+	if db.closed.Load() {
+		return errClosed
+	}
+	select {
+	case db.searching <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-db.searching }()
 	if db.closed.Load() {
 		return errClosed
 	}

@@ -112,7 +112,7 @@ func TestSearch_ends_with_its_budget(t *testing.T) {
 	each(t, func(t *testing.T, db *store.DB) {
 		begin := time.Now()
 		var wg sync.WaitGroup
-		for range 4 { // two run and two wait; the budget is the same
+		for range 4 { // two run and two wait, which counts for nothing
 			wg.Go(func() {
 				if err := db.Search(t.Context(), endless); kind(err) != directory.Limit || !strings.Contains(err.Error(), "2s") {
 					t.Errorf("Search returned %v", err)
@@ -126,8 +126,8 @@ func TestSearch_ends_with_its_budget(t *testing.T) {
 			t.Errorf("a View beside it took %s", took)
 		}
 		wg.Wait()
-		if took := time.Since(begin); took < 2*time.Second || took > 4*time.Second {
-			t.Errorf("the budget of 2 s took %s", took)
+		if took := time.Since(begin); took < 4*time.Second || took > 6*time.Second {
+			t.Errorf("twice the budget of 2 s took %s", took)
 		}
 		if err := db.Search(t.Context(), func(tx *store.Tx) error { return nil }); err != nil {
 			t.Errorf("the next Search: %v", err)
