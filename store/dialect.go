@@ -10,7 +10,8 @@ import (
 // dialect is all that a statement, written once, needs to be understood by one of the databases. A statement is a text
 // with the placeholders $1, $2, … and these macros:
 //
-//	x in rows($1)         $1 is a list of row numbers, a JSON array
+//	x in rows($1)         $1 is a rowList
+//	x not in rows($1)     the same
 //	x in texts($1)        $1 is a list of texts, a JSON array
 //	from texts_table($1)  the same as a table with the columns value and key, which is its place
 //	… for_update          at the end of a select: holds the rows until the end, on a database that locks rows at all
@@ -31,7 +32,8 @@ import (
 type dialect struct {
 	name      string // "sqlite" or "postgres"
 	mark      string // what stands before the number of a placeholder
-	rows      string // the macros, with $ for the placeholder
+	inRows    string // the macros, with $ for the placeholder
+	notInRows string
 	texts     string
 	textTable string
 	forUpdate string
@@ -60,7 +62,7 @@ type dialect struct {
 // maxStatements bounds what is remembered of statements, because filters make new ones for ever.
 const maxStatements = 500
 
-var macro = regexp.MustCompile(`'[^']*'|\b(rows|texts|texts_table)\(\$(\d+)\)|\$(\d+)|\s+for_update\b|\s+for_presence\b|\s+returning_row\b`)
+var macro = regexp.MustCompile(`'[^']*'|\b(in rows|not in rows|texts|texts_table)\(\$(\d+)\)|\$(\d+)|\s+for_update\b|\s+for_presence\b|\s+returning_row\b`)
 
 // rewrite gives the statement in the words of the database.
 func (d *dialect) rewrite(query string) string {
@@ -84,8 +86,10 @@ func (d *dialect) expand(found string) string {
 	part := macro.FindStringSubmatch(found)
 	placeholder := d.mark + part[2] + part[3]
 	switch {
-	case part[1] == "rows":
-		return strings.ReplaceAll(d.rows, "$", placeholder)
+	case part[1] == "in rows":
+		return strings.ReplaceAll(d.inRows, "$", placeholder)
+	case part[1] == "not in rows":
+		return strings.ReplaceAll(d.notInRows, "$", placeholder)
 	case part[1] == "texts":
 		return strings.ReplaceAll(d.texts, "$", placeholder)
 	case part[1] == "texts_table":

@@ -24,7 +24,12 @@ func TestDialect_rewrites_macros_and_placeholders(t *testing.T) {
 		{
 			"rows", "delete from m where x in rows($2)",
 			"delete from m where x in (select value from json_each(+?2))",
-			"delete from m where x in (select jsonb_array_elements_text(cast($2 as jsonb))::bigint)",
+			"delete from m where x = any(cast($2 as bigint[]))",
+		},
+		{
+			"rows, not in them", "delete from m where x not in rows($2)",
+			"delete from m where x not in (select value from json_each(+?2))",
+			"delete from m where x not in (select unnest(cast($2 as bigint[])))",
 		},
 		{
 			"texts", "select 1 from m where x not in texts($11)",
@@ -81,11 +86,11 @@ func TestDialect_means_the_same_on_both_databases(t *testing.T) {
 			var b, exists bool
 			var z any
 			found, err := tx.Get("select s, n, b, z, exists (select 1 from scratch_kind where b) from scratch_kind where n in rows($2) and s in texts($1)",
-				[]any{`["x","é"]`, `[7,4611686018427387904]`}, &s, &n, &b, &z, &exists)
+				[]any{`["x","é"]`, store.List(7, 1<<62)}, &s, &n, &b, &z, &exists)
 			if err != nil || !found || s != "é" || n != 1<<62 || !b || z != nil || !exists {
 				t.Errorf("came out as %q %d %v %v %v; %v, %v", s, n, b, z, exists, found, err)
 			}
-			if found, err := tx.Get("select s from scratch_kind where n in rows($1)", []any{"[]"}, &s); found || err != nil {
+			if found, err := tx.Get("select s from scratch_kind where n in rows($1)", []any{store.List()}, &s); found || err != nil {
 				t.Errorf("the empty list found %v, %v", found, err)
 			}
 			var all []string

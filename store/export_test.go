@@ -2,6 +2,7 @@ package store
 
 import (
 	"io/fs"
+	"strings"
 
 	"github.com/rollcall-id/rollcall/directory"
 )
@@ -17,6 +18,9 @@ func (tx *Tx) Get(query string, args []any, dest ...any) (bool, error) {
 func (tx *Tx) Each(query string, args []any, row func(scan func(dest ...any) error) error) error {
 	return tx.each(query, args, row)
 }
+
+// List is what rows($n) reads.
+func List(rows ...directory.Row) any { return list(rows) }
 
 // Value is the SQL for what stands at a path of the document in $1; kind is "text" or "number".
 func (tx *Tx) Value(kind string, path ...string) (sql, parameter string) {
@@ -93,4 +97,17 @@ func (tx *Tx) Plan(q directory.Query, groups bool) (plan string, err error) {
 		return err
 	})
 	return plan, err
+}
+
+// Ran returns the statement, as it was written, that has run and holds part.
+func (db *DB) Ran(part string) string {
+	d := db.engine.dialect()
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	for query := range d.seen {
+		if strings.Contains(query, part) {
+			return query
+		}
+	}
+	return ""
 }

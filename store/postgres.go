@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -184,7 +186,7 @@ type postgresTx struct {
 }
 
 func (tx postgresTx) exec(ctx context.Context, query string, args []any) (row, affected int64, err error) {
-	res, err := tx.on.ExecContext(ctx, tx.d.rewrite(query), args...)
+	res, err := tx.on.ExecContext(ctx, tx.d.rewrite(query), arrays(args)...)
 	if err == nil {
 		affected, err = res.RowsAffected()
 	}
@@ -192,11 +194,22 @@ func (tx postgresTx) exec(ctx context.Context, query string, args []any) (row, a
 }
 
 func (tx postgresTx) query(ctx context.Context, query string, args []any) (rows, error) {
-	r, err := tx.on.QueryContext(ctx, tx.d.rewrite(query), args...)
+	r, err := tx.on.QueryContext(ctx, tx.d.rewrite(query), arrays(args)...)
 	if err != nil {
 		return nil, err // and not r, which would be a nil pointer in it
 	}
 	return r, nil
+}
+
+// arrays writes lists of rows as PostgreSQL does.
+func arrays(args []any) []any {
+	for i, arg := range args {
+		if rows, ok := arg.(rowList); ok {
+			args = slices.Clone(args)
+			args[i] = strings.NewReplacer("[", "{", "]", "}").Replace(string(rows))
+		}
+	}
+	return args
 }
 
 // lost lets fn run again where the connection ended before the commit, but not because time was up.

@@ -13,9 +13,12 @@ import (
 
 func postgresDialect() *dialect {
 	return &dialect{
-		name:      "postgres",
-		mark:      "$",
-		rows:      "(select jsonb_array_elements_text(cast($ as jsonb))::bigint)",
+		name: "postgres",
+		mark: "$",
+		// PostgreSQL sees how long an array is before it plans. Of a function it believes that it returns a hundred rows, after
+		// which a recursion reads whole tables; to look for what is not among them it is hashed.
+		inRows:    "= any(cast($ as bigint[]))",
+		notInRows: "not in (select unnest(cast($ as bigint[])))",
 		texts:     "(select jsonb_array_elements_text(cast($ as jsonb)))",
 		textTable: "jsonb_array_elements_text(cast($ as jsonb)) with ordinality as texts_table (value, key)",
 		forUpdate: " for no key update",

@@ -136,3 +136,47 @@ func TestPostgres_refuses_a_database_that_forgets(t *testing.T) {
 		t.Errorf("Open returned %v", err)
 	}
 }
+
+// A table of nestings that is worth an index, and two statements that follow a few of them.
+func TestPostgres_follows_nestings_by_their_index(t *testing.T) {
+	db, _ := onPostgres(t)
+	connection := people(t, db)
+	update(t, db, func(tx *store.Tx) error {
+		_, err := tx.Exec(`insert into grp (id, connection, version, created, modified, display_name, name_key)
+			select 'g' || n, $1, 1, 0, 0, 'g' || n, 'g' || n from generate_series(1, 600) n`, int64(connection))
+		if err == nil {
+			_, err = tx.Exec(`insert into nesting (parent, child) select p.row_id, c.row_id from grp p join grp c on c.row_id > p.row_id`)
+		}
+		if err == nil {
+			_, err = tx.Exec("analyze grp, nesting")
+		}
+		return err
+	})
+	err := db.View(t.Context(), func(tx *store.Tx) error {
+		below, err := tx.Below([]directory.Row{590})
+		if len(below) != 11 {
+			t.Errorf("%d groups are below", len(below))
+		}
+		if err == nil {
+			_, err = tx.LinksAbove([]directory.Row{10})
+		}
+		for _, part := range []string{"select grp from down", "select l.row_id from up"} {
+			plan := ""
+			if err == nil {
+				err = tx.Each("explain "+db.Ran(part), []any{store.List(590)}, func(scan func(...any) error) error {
+					var line string
+					err := scan(&line)
+					plan += line + "\n"
+					return err
+				})
+			}
+			if !strings.Contains(plan, "Index Cond: (parent = ") && !strings.Contains(plan, "Index Cond: (child = ") {
+				t.Errorf("%s\n%s", part, plan)
+			}
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}

@@ -33,8 +33,10 @@ func null[T comparable](v T) any {
 	return v
 }
 
-// list is the JSON array that the macro rows($n) reads.
-func list(rows []directory.Row) string {
+// rowList is what the macro rows($n) reads: a JSON array, which PostgreSQL gets as an array of its own; see arrays.
+type rowList string
+
+func list(rows []directory.Row) rowList {
 	b := make([]byte, 0, 2+8*len(rows))
 	b = append(b, '[')
 	for i, r := range rows {
@@ -43,7 +45,7 @@ func list(rows []directory.Row) string {
 		}
 		b = strconv.AppendInt(b, int64(r), 10)
 	}
-	return string(append(b, ']'))
+	return rowList(append(b, ']'))
 }
 
 // listOf reads the one list that dialect.array makes, with zero for null.

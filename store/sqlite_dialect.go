@@ -15,7 +15,8 @@ func sqliteDialect() *dialect {
 		// ?1 is bound by its number; the driver binds $1 by the order of appearance. The plus keeps SQLite from planning a
 		// statement anew whenever a value is bound that it compares with a column.
 		mark:      "+?",
-		rows:      "(select value from json_each($))",
+		inRows:    "in (select value from json_each($))",
+		notInRows: "not in (select value from json_each($))",
 		texts:     "(select value from json_each($))",
 		textTable: "json_each($)",
 		hasTable:  "select count(*) from sqlite_schema where type = 'table' and name = $1",
