@@ -28,8 +28,8 @@ type Sort struct {
 // After is where a walk through a list goes on: behind what had this key and this row, which may have gone since.
 type After struct {
 	Row Row
-	Key any  // what the list is sorted by: nil where there is none, string or float64
-	Cut bool // Key is only the beginning of the key
+	Key any    // what the list is sorted by: nil where there is none, string or float64
+	Cut uint64 // where Key is only the beginning of a text, a sum of the whole; else 0
 }
 
 // Page is what a Query finds.

@@ -1,9 +1,10 @@
 package store
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/rollcall-id/rollcall/directory"
@@ -244,7 +245,7 @@ func (tx *Tx) after(q directory.Query, t *table, row directory.Row) (*directory.
 		for !utf8.RuneStart(text[n]) {
 			n--
 		}
-		p.Key, p.Cut = text[:n], true
+		p.Key, p.Cut = text[:n], sum(text)
 	}
 	return p, nil
 }
@@ -254,18 +255,41 @@ func (tx *Tx) after(q directory.Query, t *table, row directory.Row) (*directory.
 func (tx *Tx) whole(q directory.Query, t *table) (directory.After, error) {
 	at := *q.After
 	begin, _ := at.Key.(string)
-	if !at.Cut {
+	if at.Cut == 0 {
 		return at, nil
 	}
 	now, err := tx.keyOf(q, t, at.Row)
-	if text, ok := now.(string); ok && strings.HasPrefix(text, begin) {
+	if text, ok := now.(string); ok && sum(text) == at.Cut {
 		at.Key = text
 		return at, err
 	}
 	if q.Sort.Descending {
-		at.Key = begin + string(utf8.MaxRune)
+		if at.Key = above(begin); at.Key == nil {
+			at.Row = 0 // all comes once more
+		}
 	}
 	return at, err
+}
+
+// sum is 64 bits that differ where texts do, and never 0.
+func sum(text string) uint64 {
+	s := sha256.Sum256([]byte(text))
+	return binary.BigEndian.Uint64(s[:]) | 1
+}
+
+// above returns a text that is greater than all that begin with begin, nil where there is none.
+func above(begin string) any {
+	runes := []rune(begin)
+	for n := len(runes) - 1; n >= 0; n-- {
+		next := runes[n] + 1
+		if next == 0xD800 { // the surrogates, which no text has
+			next = 0xE000
+		}
+		if next <= utf8.MaxRune {
+			return string(append(runes[:n:n], next))
+		}
+	}
+	return nil
 }
 
 // keyOf returns what a row is sorted by; nil where there is none.

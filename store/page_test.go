@@ -3,6 +3,7 @@ package store_test
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -193,4 +194,67 @@ func TestSecret_is_made_once(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A position whose key was cut must leave nobody out when its row has another long key by the next page, or is gone.
+func TestWalk_goes_on_behind_a_long_key_that_changed(t *testing.T) {
+	const last = "\U0010FFFF"
+	for _, test := range []struct {
+		name       string
+		begin      string
+		descending bool
+		remove     bool
+	}{
+		{"to a later one", strings.Repeat("k", 80), false, false},
+		{"to a later one, descending", strings.Repeat("k", 80), true, false},
+		{"and its row is gone", strings.Repeat("k", 80), false, true},
+		{"and its row is gone, descending", strings.Repeat("k", 80), true, true},
+		{"and nothing is greater, descending", strings.Repeat(last, 20), true, true},
+		{"and greater is what a text cannot hold, descending", "kk" + strings.Repeat("\ud7ff", 26), true, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			each(t, func(t *testing.T, db *store.DB) {
+				doc := func(end string) string { return `{"title":"` + test.begin + end + `"}` }
+				ends := []string{"a", "b", "c", last + last + "d", last + last + "e"}
+				if test.descending {
+					slices.Reverse(ends)
+				}
+				var docs []string
+				for _, end := range ends {
+					docs = append(docs, doc(end))
+				}
+				c := people(t, db, docs...)
+				q := directory.Query{
+					Connection: c, Walk: true, Limit: 2, Sort: &directory.Sort{Field: directory.Field{Path: []string{"title"}}, Descending: test.descending},
+				}
+				var first, rest directory.Page[directory.Identity]
+				view := func(into *directory.Page[directory.Identity]) {
+					if err := db.View(t.Context(), func(tx *store.Tx) (err error) { *into, err = tx.Identities(q); return err }); err != nil {
+						t.Fatal(err)
+					}
+				}
+				view(&first)
+				update(t, db, func(tx *store.Tx) error {
+					i, err := tx.Identity(c, first.Items[1].ID)
+					if err != nil {
+						return err
+					}
+					if test.remove {
+						return tx.RemoveIdentity(&i)
+					}
+					i.Search = []byte(doc(map[bool]string{false: last + "z", true: "0"}[test.descending]))
+					return tx.PutIdentity(&i)
+				})
+				q.After, q.Limit = first.Next, 10
+				view(&rest)
+				met := map[string]bool{}
+				for _, i := range rest.Items {
+					met[string(i.Document)] = true
+				}
+				if !met["c"] || !met["d"] || !met["e"] {
+					t.Errorf("of c, d and e are met: %v", met)
+				}
+			})
+		})
+	}
 }

@@ -63,8 +63,8 @@ func (s *Sealer) Seal(c Cursor, now time.Time, asked []byte) string {
 		kind, row = atRow, c.After.Row
 		switch k := c.After.Key.(type) {
 		case string:
-			if kind, key = atText, []byte(k); c.After.Cut {
-				kind = atCutText
+			if kind, key = atText, []byte(k); c.After.Cut != 0 {
+				kind, key = atCutText, append(binary.BigEndian.AppendUint64(nil, c.After.Cut), k...)
 			}
 		case float64:
 			kind, key = atNumber, binary.BigEndian.AppendUint64(nil, math.Float64bits(k))
@@ -106,10 +106,12 @@ func (s *Sealer) Open(text string, now time.Time, asked []byte) (c Cursor, err e
 	if len(b) == 0 || b[0] == atBegin {
 		return c, nil
 	}
-	c.After = &directory.After{Row: directory.Row(numbers[2]), Cut: b[0] == atCutText}
+	c.After = &directory.After{Row: directory.Row(numbers[2])}
 	switch kind, key := b[0], b[1:]; kind {
-	case atText, atCutText:
+	case atText:
 		c.After.Key = string(key)
+	case atCutText:
+		c.After.Cut, c.After.Key = binary.BigEndian.Uint64(key), string(key[8:])
 	case atNumber:
 		c.After.Key = math.Float64frombits(binary.BigEndian.Uint64(key))
 	}

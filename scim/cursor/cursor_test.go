@@ -28,7 +28,7 @@ func TestCursor_is_read_as_it_was_written(t *testing.T) {
 		"behind a row":                      {After: &directory.After{Row: 7}},
 		"behind a text":                     {Part: 1, After: &directory.After{Row: 7, Key: "ann"}},
 		"behind an empty text":              {After: &directory.After{Row: 7, Key: ""}},
-		"behind the beginning of a text":    {After: &directory.After{Row: 7, Key: "ann", Cut: true}},
+		"behind the beginning of a text":    {After: &directory.After{Row: 7, Key: "ann", Cut: 1 << 63}},
 		"behind a number":                   {After: &directory.After{Row: 1 << 60, Key: -1.5}},
 		"behind what has no key in an hour": {After: &directory.After{Row: 8}},
 	} {
