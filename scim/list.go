@@ -155,7 +155,7 @@ func (d *Door) sealer(ctx context.Context) (*cursor.Sealer, error) {
 
 // asked is what a cursor is bound to. Its first number is the version of cursors.
 func (r *request) asked(types []*schema.Resource) []byte {
-	b := fmt.Appendf(nil, "2 %d %q %q %q", r.actor.Connection, r.params["filter"], r.params["sortby"], r.params["sortorder"])
+	b := fmt.Appendf(nil, "2 %d %d %q %q %q", r.actor.Connection, r.actor.Extensions, r.params["filter"], r.params["sortby"], r.params["sortorder"])
 	for _, t := range types {
 		b = append(append(b, ' '), t.Name...)
 	}

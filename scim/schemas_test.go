@@ -337,3 +337,20 @@ func TestSchemas_change_while_other_doors_answer(t *testing.T) {
 		clients.Wait()
 	})
 }
+
+func TestCursor_ends_with_the_meaning_of_its_names(t *testing.T) {
+	each(t, func(t *testing.T, d *door) {
+		d.extend(`{"name":"a"}`)
+		for n := range 3 {
+			d.user(fmt.Sprint("u", n), `{"a":"x"}`)
+		}
+		path := "/Users" + query("cursor ", "count 1", "sortBy a", `filter a eq "x"`)
+		cursor := d.must(200, "GET", path, "")["nextCursor"].(string)
+		path = strings.Replace(path, "cursor=", "cursor="+cursor, 1)
+		d.must(200, "GET", path, "")
+		d.extend(`{"name":"a"},{"name":"b"}`)
+		if v := d.must(400, "GET", path, ""); v["scimType"] != "invalidCursor" {
+			t.Errorf("after the schema has changed: %v", v)
+		}
+	})
+}
