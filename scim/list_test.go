@@ -448,3 +448,13 @@ func TestCursor_others_come_and_go(t *testing.T) {
 		}
 	})
 }
+
+func TestSearch_refuses_a_name_in_two_spellings(t *testing.T) {
+	each(t, func(t *testing.T, d *door) {
+		for _, body := range []string{`{"filter":"id pr","Filter":"title pr"}`, `{"count":1,"COUNT":null}`, `{"x":1,"X":1}`} {
+			if v := d.must(400, "POST", "/Users/.search", body); v["scimType"] != "invalidSyntax" {
+				t.Errorf("%s: %v", body, v)
+			}
+		}
+	})
+}

@@ -90,11 +90,15 @@ func (d *Door) search(list handler) handler {
 }
 
 // searchParams writes the members of a body as a query would have them; those that no query has are ignored, and null is as good
-// as nothing, but for a cursor, where it asks for the first page. Errors: *schema.Error, InvalidSyntax, for one of the wrong type.
+// as nothing, but for a cursor, where it asks for the first page. Errors: *schema.Error, InvalidSyntax, for one of the wrong type, or in two spellings.
 func searchParams(body map[string]any) (map[string]string, error) {
-	params := map[string]string{}
+	params, seen := map[string]string{}, map[string]bool{}
 	for name, v := range body {
 		name = strings.ToLower(name)
+		if seen[name] {
+			return nil, schema.Errorf(schema.InvalidSyntax, "a name stands twice, in two spellings")
+		}
+		seen[name] = true
 		if v == nil && name == "cursor" {
 			v = ""
 		} else if v == nil {

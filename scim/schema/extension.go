@@ -281,10 +281,16 @@ func (d *definition) texts(name string) (all []string) {
 	return all
 }
 
-// known refuses members that nobody asked for: a slip of the pen would else be a default.
+// known refuses members that nobody asked for: a slip of the pen would else be a default. In two spellings a name says two things.
 func (d *definition) known(others ...string) {
 	seen := append(d.seen, others...)
+	folded := map[string]bool{}
 	for key := range d.members {
+		if name := strings.ToLower(key); d.err == nil && folded[name] {
+			d.err = Errorf(InvalidSyntax, "%s: %s is given twice; case does not matter", d.where, name)
+		} else {
+			folded[name] = true
+		}
 		if d.err == nil && !slices.ContainsFunc(seen, func(name string) bool { return strings.EqualFold(name, key) }) {
 			d.err = Errorf(InvalidValue, "%s: there is no %q: use %s", d.where, key, strings.Join(d.seen, ", "))
 		}
