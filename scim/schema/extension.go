@@ -30,9 +30,17 @@ var (
 	nameForm = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9$_-]*$`)
 )
 
+// What the IETF registers, and where identity providers tell their users to put schemas of their own all the same.
+//
+// RFC 7643, section 10.
+const (
+	registry      = "urn:ietf:params:scim:"
+	forExtensions = registry + "schemas:extension:"
+)
+
 // reserved are the URNs that begin what is not a connection's to define.
 var reserved = []string{
-	"urn:ietf:params:scim:schemas:core:", "urn:ietf:params:scim:schemas:extension:enterprise:", "urn:ietf:params:scim:api:", "urn:rollcall:",
+	registry + "schemas:core:", forExtensions + "enterprise:", registry + "api:", registry, "urn:rollcall:",
 }
 
 // ParseExtension reads the definition of an extension schema: an id, which is its URN, and attributes with their characteristics.
@@ -90,9 +98,15 @@ func checkURN(urn string) *Error {
 	case !urnForm.MatchString(urn):
 		return Errorf(InvalidValue, "id: %q is no URN: use a form such as urn:example:params:scim:schemas:extension:costs:1.0:User", urn)
 	}
+	begin := strings.ToLower(urn) + ":"
 	for _, prefix := range reserved {
-		if strings.HasPrefix(strings.ToLower(urn)+":", prefix) {
+		if strings.HasPrefix(begin, prefix) && (prefix != registry || !strings.HasPrefix(begin, forExtensions)) {
 			return Errorf(InvalidValue, "id: %s… is not yours to define: use a URN of your own", prefix)
+		}
+	}
+	for _, known := range []string{UserURN, GroupURN, EnterpriseURN, ChatURN} {
+		if strings.HasPrefix(strings.ToLower(known), begin) { // a path would be ambiguous
+			return Errorf(InvalidValue, "id: %s begins with it: use a URN of your own", known)
 		}
 	}
 	return nil
