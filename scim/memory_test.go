@@ -45,7 +45,7 @@ func (d *door) ask(h http.Handler, all *sync.WaitGroup, path string, let <-chan 
 // of any is larger than most.
 func (d *door) turns(large, small string, resources, most int) {
 	d.t.Helper()
-	h := (&scim.Door{DB: d.db, Provision: d.s, Log: slog.New(slog.DiscardHandler)}).Handler()
+	h := (&scim.Door{DB: d.db, Provision: d.s, Log: slog.New(slog.DiscardHandler)}).Alone()
 	let, now := make(chan struct{}), make(chan struct{})
 	close(now)
 	var all sync.WaitGroup

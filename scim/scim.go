@@ -68,7 +68,7 @@ type Door struct {
 	Failures *web.Limiter[netip.Addr]
 
 	types     *resourceTypes
-	requests  *web.Limiter[directory.TokenID]
+	requests  *web.Limiter[sender]
 	gate      *web.Gate[directory.Row] // of connections
 	searches  *web.Gate[directory.Row] // of what no index leads to
 	large     chan struct{}
@@ -83,7 +83,7 @@ type Door struct {
 // Handler returns the handler of the door. It is called once, after the fields are set.
 func (d *Door) Handler() http.Handler {
 	d.types = newResourceTypes()
-	d.requests = web.NewLimiter[directory.TokenID](float64(cmp.Or(d.Rate, RequestRate)), cmp.Or(d.Burst, RequestBurst), time.Now)
+	d.requests = web.NewLimiter[sender](float64(cmp.Or(d.Rate, RequestRate)), cmp.Or(d.Burst, RequestBurst), time.Now)
 	d.gate = web.NewGate[directory.Row](max(gateLeast, gateAtOnce*runtime.GOMAXPROCS(0)), gateQueue)
 	d.decoding = semaphore.NewWeighted(decodingAtOnce)
 	d.searches = web.NewGate[directory.Row](searchesAtOnce, searchQueue)
@@ -94,6 +94,12 @@ func (d *Door) Handler() http.Handler {
 		Handler: http.HandlerFunc(d.serve), Error: d.writeError, Log: d.Log, Metrics: d.Metrics, Proxies: d.Proxies,
 		Slashed: []string{Base + "/", Base + "/Users/", Base + "/Groups/"},
 	}
+}
+
+// sender is what has a rate of its own. A token that another issuer made is called by its subject, which two connections may know.
+type sender struct {
+	connection directory.Row
+	token      directory.TokenID
 }
 
 type handler func(*request) (*answer, error)
@@ -198,7 +204,7 @@ func (d *Door) admit(r *http.Request) (directory.Actor, error) {
 	record.Connection, record.TokenID = actor.ConnName, string(actor.Token)
 	actor.Request = record.RequestID
 	if err == nil {
-		if limited := d.requests.Take(actor.Token); limited != nil && !shuts(r) {
+		if limited := d.requests.Take(sender{actor.Connection, actor.Token}); limited != nil && !shuts(r) {
 			return actor, limited
 		}
 		return actor, nil
