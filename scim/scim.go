@@ -20,7 +20,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/gorilla/mux"
 	"golang.org/x/sync/semaphore"
 
 	"github.com/rollcall-id/rollcall/directory"
@@ -76,7 +75,8 @@ type Door struct {
 	decoding  *semaphore.Weighted // by bytes
 	bulks     chan struct{}
 	cursors   atomic.Pointer[cursor.Sealer] // nil until the first
-	router    *mux.Router
+	paths     map[string]string             // of routes without a variable, to the route; both begin with Base
+	parents   map[string]string             // of routes that end in {id}: all before it, to the route
 	endpoints map[string]endpoint
 }
 
@@ -84,12 +84,13 @@ type Door struct {
 func (d *Door) Handler() http.Handler {
 	d.types = newResourceTypes()
 	d.requests = web.NewLimiter[sender](float64(cmp.Or(d.Rate, RequestRate)), cmp.Or(d.Burst, RequestBurst), time.Now)
-	d.gate = web.NewGate[directory.Row](max(gateLeast, gateAtOnce*runtime.GOMAXPROCS(0)), gateQueue)
+	d.gate = web.NewGate[directory.Row](max(gateLeast, gateAtOnce*runtime.NumCPU()), gateQueue)
 	d.decoding = semaphore.NewWeighted(decodingAtOnce)
 	d.searches = web.NewGate[directory.Row](searchesAtOnce, searchQueue)
 	d.large = make(chan struct{}, largeGroups)
 	d.bulks = make(chan struct{}, bulkOperations)
-	d.router, d.endpoints = d.routes()
+	d.endpoints = d.routes()
+	d.paths, d.parents = pathsOf(d.endpoints)
 	return &web.Door{
 		Handler: http.HandlerFunc(d.serve), Error: d.writeError, Log: d.Log, Metrics: d.Metrics, Proxies: d.Proxies,
 		Slashed: []string{Base + "/", Base + "/Users/", Base + "/Groups/"},
@@ -107,9 +108,8 @@ type handler func(*request) (*answer, error)
 // endpoint is what a path can be asked, by method.
 type endpoint map[string]handler
 
-// routes returns the router, which finds the path, and what stands behind each path. The router's own answers and middleware
-// are not used: who asks must be known first.
-func (d *Door) routes() (*mux.Router, map[string]endpoint) {
+// routes returns what stands behind each path below Base.
+func (d *Door) routes() map[string]endpoint {
 	endpoints := map[string]endpoint{
 		"/Users":  {http.MethodGet: d.listUsers, http.MethodPost: d.createUser},
 		"/Groups": {http.MethodGet: d.listGroups, http.MethodPost: d.createGroup},
@@ -133,15 +133,32 @@ func (d *Door) routes() (*mux.Router, map[string]endpoint) {
 	for _, path := range []string{"/ServiceProviderConfig", "/ResourceTypes", "/ResourceTypes/{id}", "/Schemas", "/Schemas/{id}"} {
 		endpoints[path] = endpoint{http.MethodGet: d.discover}
 	}
-	router := mux.NewRouter().SkipClean(true)
-	paths := slices.SortedFunc(maps.Keys(endpoints), func(a, b string) int { // .search comes before {id}, Users before the others
-		users := func(s string) int { return strings.Index(s, "/Users") }
-		return cmp.Or(cmp.Compare(users(b), users(a)), cmp.Compare(a, b))
-	})
-	for _, path := range paths {
-		router.Path(Base + path).Name(Base + path)
+	return endpoints
+}
+
+// pathsOf returns how a path leads to its route. A path has one spelling, which web has seen to.
+func pathsOf(endpoints map[string]endpoint) (paths, parents map[string]string) {
+	paths, parents = map[string]string{}, map[string]string{}
+	for route := range endpoints {
+		if parent, variable := strings.CutSuffix(route, "{id}"); variable {
+			parents[Base+parent] = Base + route
+		} else {
+			paths[Base+route] = Base + route
+		}
 	}
-	return router, endpoints
+	return paths, parents
+}
+
+// route returns the route of a path, and the id that it holds; an empty route for none.
+func (d *Door) route(path string) (route, id string) {
+	if route = d.paths[path]; route != "" {
+		return route, ""
+	}
+	i := strings.LastIndexByte(path, '/') + 1
+	if id = path[i:]; id == "" {
+		return "", ""
+	}
+	return d.parents[path[:i]], id
 }
 
 // serve answers one request. Who has no valid token learns nothing, not even which paths there are.
@@ -220,16 +237,16 @@ func (d *Door) admit(r *http.Request) (directory.Actor, error) {
 
 // find returns the handler that the path and the method name.
 func (d *Door) find(r *request) (handler, error) {
-	var match mux.RouteMatch
-	if !d.router.Match(r.Request, &match) {
+	route, id := d.route(r.URL.Path)
+	if route == "" {
 		web.RecordOf(r.Context()).Reason = "no endpoint has this path"
 		return nil, &web.Error{
 			Status: http.StatusNotFound, Msg: "there is no such endpoint: the base URL ends in " + Base + "; paths are case-sensitive",
 		}
 	}
-	r.id, r.limits = match.Vars["id"], limitsOf(match.Route.GetName())
+	r.id, r.limits = id, limitsOf(route)
 	record := web.RecordOf(r.Context())
-	record.Route = match.Route.GetName()
+	record.Route = route
 	record.Path = logged(record.Route, r.id)
 	e := d.endpoints[strings.TrimPrefix(record.Route, Base)]
 	if h := e[r.Method]; h != nil {

@@ -44,7 +44,7 @@ func openSQLite(folder string, now clock, fault *fault, committed func(int, time
 	}
 	s := &sqlite{
 		d: sqliteDialect(), clock: now, path: filepath.Join(folder, sqliteFile), closed: make(chan struct{}),
-		readers: make(chan *sqliteConn, max(4, 2*runtime.GOMAXPROCS(0))),
+		readers: make(chan *sqliteConn, max(4, 2*runtime.NumCPU())),
 	}
 	s.searches = &searches{jobs: make(chan *search), closed: s.closed}
 	if s.lock, err = lockFile(filepath.Join(folder, "lock")); err != nil {

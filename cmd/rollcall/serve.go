@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -38,6 +39,9 @@ const (
 	// gcPercent is Go's GOGC while the server runs, unless the environment says another: what lives is a few MiB, and requests
 	// make much that dies at once.
 	gcPercent = 400
+	// inSQLite is how many more threads than processors run Go code while the server runs, unless GOMAXPROCS says another number:
+	// a statement is a call into C, which keeps the place of a goroutine.
+	inSQLite = 4
 	// softMemory is Go's GOMEMLIMIT while the server runs, unless the environment says another: above it garbage is collected
 	// sooner, so that requests with large bodies do not leave five times their size.
 	softMemory = 256 << 20
@@ -154,6 +158,10 @@ func (a *app) serve(cmd *cobra.Command, flags *serveFlags) (err error) {
 	}
 	if os.Getenv("GOGC") == "" {
 		defer debug.SetGCPercent(debug.SetGCPercent(gcPercent))
+	}
+	if os.Getenv("GOMAXPROCS") == "" {
+		processors := runtime.GOMAXPROCS(0)
+		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(processors + inSQLite))
 	}
 	if os.Getenv("GOMEMLIMIT") == "" {
 		defer debug.SetMemoryLimit(debug.SetMemoryLimit(softMemory))
