@@ -38,12 +38,12 @@ const (
 	readyTime = 2 * time.Second
 	// gcPercent is Go's GOGC while the server runs, unless the environment says another: what lives is a few MiB, and requests
 	// make much that dies at once.
-	gcPercent = 400
+	gcPercent = 800
 	// inSQLite is how many more threads than processors run Go code while the server runs, unless GOMAXPROCS says another number:
 	// a statement is a call into C, which keeps the place of a goroutine.
 	inSQLite = 4
 	// softMemory is Go's GOMEMLIMIT while the server runs, unless the environment says another: above it garbage is collected
-	// sooner, so that requests with large bodies do not leave five times their size.
+	// sooner, so that requests with large bodies do not leave nine times their size.
 	softMemory = 256 << 20
 	// maxRate is more than any server answers.
 	maxRate = 1_000_000
