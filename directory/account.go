@@ -17,6 +17,7 @@ type Account struct {
 	Nickname  string
 	Position  string
 	Locale    string
+	Admin     bool // a system administrator, because one said so by name
 
 	Suspended bool      // an administrator said so; nothing that an IdP sends lifts it
 	Closed    time.Time // when the identity that managed it was removed; zero while it was not

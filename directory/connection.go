@@ -52,15 +52,59 @@ var settings = map[string]struct {
 	JWTKeysURL:          {"", checkURL, wantURL},
 	JWTSubjects:         {"", checkSubjects, "up to 20 client ids, a comma between them"},
 	SilentAfter:         {"24h", func(s string) bool { _, ok := silentAfter(s); return ok }, "off, or a time from 5m to 365d such as 12h or 3d"},
+
+	SAMLSubject:             {NameID, checkName, "nameid, or the exact Name of an attribute"},
+	SAMLSubjectImmutable:    {"false", isBool, "true or false"},
+	SAMLMeets:               {MeetsExternalID, func(s string) bool { return len(AttributePath(s)) > 0 }, "externalId, or an attribute such as nickName, or urn:…:User:employeeNumber"},
+	FirstLogin:              {"off", func(s string) bool { return s == "off" || s == CreateAccount }, "off or create"},
+	SAMLIdPInitiated:        {"false", isBool, "true or false"},
+	SAMLForceAuthn:          {"false", isBool, "true or false"},
+	SAMLAuthnContexts:       {"", checkNames, "URIs such as urn:oasis:names:tc:SAML:2.0:ac:classes:X509, a comma between them"},
+	SAMLEncrypted:           {"false", isBool, "true or false"},
+	SAMLExpiredCertificates: {"true", isBool, "true or false"},
+
+	SAMLEmail:     {"email", checkOptionalName, wantName},
+	SAMLUserName:  {"userName", checkOptionalName, wantName},
+	SAMLFirstName: {"firstName", checkOptionalName, wantName},
+	SAMLLastName:  {"lastName", checkOptionalName, wantName},
+	SAMLNickname:  {"nickname", checkOptionalName, wantName},
+	SAMLPosition:  {"position", checkOptionalName, wantName},
+	SAMLLocale:    {"locale", checkOptionalName, wantName},
 }
+
+const wantName = "the exact Name of an attribute, up to 500 characters"
 
 const wantURL = "an https URL, or http with an address of the inside such as 10.0.0.5"
 
+// claims are the attributes of Entra ID and AD FS.
+var claims = map[string]string{
+	SAMLEmail:     claim + "emailaddress",
+	SAMLUserName:  claim + "name",
+	SAMLFirstName: claim + "givenname",
+	SAMLLastName:  claim + "surname",
+}
+
+const claim = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/"
+
+var (
+	okta  = map[string]string{ExternalIDImmutable: "true", RestoreMemberships: "30d", BareToken: "true", SAMLSubject: "id"}
+	entra = with(with(claims, RestoreMemberships, "always"), SAMLSubject, "http://schemas.microsoft.com/identity/claims/objectidentifier")
+)
+
+// with is settings and one more.
+func with(settings map[string]string, key, value string) map[string]string {
+	more := maps.Clone(settings)
+	more[key] = value
+	return more
+}
+
 var presets = map[string]map[string]string{
 	"":               nil,
-	"okta":           {ExternalIDImmutable: "true", RestoreMemberships: "30d", BareToken: "true"},
-	"entra":          {RestoreMemberships: "always"},
-	"entra-objectid": {RestoreMemberships: "always", ExternalIDImmutable: "true"},
+	"okta":           okta,
+	"entra":          entra,
+	"entra-objectid": with(entra, ExternalIDImmutable, "true"),
+	"google":         nil,
+	"adfs":           claims,
 	"onelogin":       nil,
 	"jumpcloud":      nil,
 	"ping":           nil,

@@ -23,6 +23,7 @@ type (
 	RuleID       string
 	ConflictID   string
 	KeyID        string
+	SessionID    string
 )
 
 // Row is the number under which the store keeps an object, and by which the objects refer to one another in it. Zero means

@@ -2,6 +2,7 @@ package directory
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"reflect"
@@ -28,16 +29,31 @@ type Identity struct {
 	// InactiveSince is zero while Active.
 	InactiveSince time.Time
 
-	Profile  Profile
-	Document []byte // JSON: the attributes as sent, under their canonical names
-	Search   []byte // JSON: Document as filters compare it
+	Profile  Profile // of the document
+	Asserted Profile // what the last login said
+	ByLogin  bool    // logins alone have written the document
+	Document []byte  // JSON: the attributes as sent, under their canonical names
+	Search   []byte  // JSON: Document as filters compare it
+}
+
+// InForce is the profile that counts: field by field what the document says, else what the last login said.
+func (i *Identity) InForce() Profile {
+	p, a := i.Profile, i.Asserted
+	return Profile{
+		Email: cmp.Or(p.Email, a.Email), FirstName: cmp.Or(p.FirstName, a.FirstName), LastName: cmp.Or(p.LastName, a.LastName),
+		Nickname: cmp.Or(p.Nickname, a.Nickname), Position: cmp.Or(p.Position, a.Position), Locale: cmp.Or(p.Locale, a.Locale),
+	}
+}
+
+// SameResource reports whether the User of SCIM is the same in both.
+func (i *Identity) SameResource(before *Identity) bool {
+	return i.UserName == before.UserName && i.ExternalID == before.ExternalID && i.Active == before.Active && bytes.Equal(i.Document, before.Document)
 }
 
 // SameContent reports whether storing i over before would change nothing that an IdP or an administrator could see.
 func (i *Identity) SameContent(before *Identity) bool {
-	return i.UserName == before.UserName && i.ExternalID == before.ExternalID && i.Subject == before.Subject &&
-		i.Active == before.Active && i.Profile == before.Profile && i.Account == before.Account &&
-		i.Manages == before.Manages && bytes.Equal(i.Document, before.Document)
+	return i.SameResource(before) && i.Subject == before.Subject && i.Profile == before.Profile && i.Asserted == before.Asserted &&
+		i.ByLogin == before.ByLogin && i.Account == before.Account && i.Manages == before.Manages
 }
 
 // Diff tells, by the names of the attributes as sent, what differs between two documents.

@@ -30,7 +30,7 @@ type Issuer struct {
 
 // Issuer returns whose tokens the connection takes, and false when it takes none but ours.
 func (c *Connection) Issuer() (Issuer, bool) {
-	i := Issuer{Name: c.Setting(JWTIssuer), Audience: c.Setting(JWTAudience), KeysURL: c.Setting(JWTKeysURL), Subjects: splitSubjects(c.Setting(JWTSubjects))}
+	i := Issuer{Name: c.Setting(JWTIssuer), Audience: c.Setting(JWTAudience), KeysURL: c.Setting(JWTKeysURL), Subjects: splitList(c.Setting(JWTSubjects))}
 	return i, i.Name != "" && i.Audience != "" && i.KeysURL != "" && len(i.Subjects) > 0
 }
 
@@ -73,11 +73,11 @@ func checkText(s string) bool {
 }
 
 func checkSubjects(s string) bool {
-	list := splitSubjects(s)
+	list := splitList(s)
 	return len(list) <= maxSubjects && !slices.ContainsFunc(list, func(s string) bool { return s == "" || !checkText(s) })
 }
 
-func splitSubjects(s string) []string {
+func splitList(s string) []string {
 	if s == "" {
 		return nil
 	}

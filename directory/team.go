@@ -88,6 +88,7 @@ type ReasonKind int
 const (
 	ByLink    ReasonKind = 1 // through a link, directly or because a channel of the team is linked
 	ByDefault ReasonKind = 2 // a default channel of a team that the account is in
+	ByHand    ReasonKind = 3 // the person chose it, or an administrator did
 )
 
 // Reason is one reason for which an account is in a team or channel. A membership is the set of its reasons.
