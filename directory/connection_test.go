@@ -56,7 +56,7 @@ func TestConnection_that_is_none_is_refused(t *testing.T) {
 		want string
 	}{
 		"a name in capitals": {directory.Connection{Name: "Okta"}, `name: "Okta" is not a connection name: use 1 to 64 characters of a-z, 0-9, - and _`},
-		"no such preset":     {directory.Connection{Name: "a", Preset: "acme"}, `preset: there is no preset "acme": use one of entra, entra-objectid, jumpcloud, keycloak, okta, onelogin, ping, rippling`},
+		"no such preset":     {directory.Connection{Name: "a", Preset: "acme"}, `preset: there is no preset "acme": use one of adfs, entra, entra-objectid, google, jumpcloud, keycloak, okta, onelogin, ping, rippling`},
 		"no such setting":    {directory.Connection{Name: "a", Set: map[string]string{"x": "1"}}, `x: there is no such setting: use one of bare_token, external_id_immutable, jwt_audience, jwt_issuer, jwt_jwks_url, jwt_subjects, restore_memberships, silent_after, username_template`},
 		"neither true nor false": {
 			directory.Connection{Name: "a", Set: map[string]string{"bare_token": "yes"}}, `bare_token: "yes" is not possible: use true or false`,

@@ -3,7 +3,7 @@ package store
 import "github.com/rollcall-id/rollcall/directory"
 
 const accountColumns = `a.row_id, a.id, a.username, a.email, a.first_name, a.last_name, a.nickname, a.position, a.locale,
-	a.suspended, a.active, a.created, a.modified, coalesce(a.closed, 0)`
+	a.admin, a.suspended, a.active, a.created, a.modified, coalesce(a.closed, 0)`
 
 type accountScan struct {
 	a                         directory.Account
@@ -14,7 +14,7 @@ func (s *accountScan) dest() []any {
 	a := &s.a
 	return []any{
 		(*int64)(&a.Row), (*string)(&a.ID), &a.Username, &a.Email, &a.FirstName, &a.LastName, &a.Nickname, &a.Position, &a.Locale,
-		&a.Suspended, &a.Active, &s.created, &s.modified, &s.closed,
+		&a.Admin, &a.Suspended, &a.Active, &s.created, &s.modified, &s.closed,
 	}
 }
 
@@ -94,10 +94,10 @@ func (tx *Tx) Accounts(after directory.Row, limit int) (all []directory.Account,
 // done since they were found free; then whoever has them is there to be seen.
 func (tx *Tx) AddAccount(a *directory.Account) error {
 	ok, err := tx.add(&a.Row, `insert into account (id, username, username_key, email, email_key, first_name, last_name, nickname, position,
-		locale, suspended, active, created, modified, closed)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) on conflict do nothing returning_row`,
+		locale, suspended, active, created, modified, closed, admin)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) on conflict do nothing returning_row`,
 		string(a.ID), a.Username, directory.Key(a.Username), a.Email, null(directory.Key(a.Email)), a.FirstName, a.LastName, a.Nickname,
-		a.Position, a.Locale, a.Suspended, a.Active, ms(a.Created), ms(a.Modified), null(ms(a.Closed)))
+		a.Position, a.Locale, a.Suspended, a.Active, ms(a.Created), ms(a.Modified), null(ms(a.Closed)), a.Admin)
 	return taken("username", a.Username, ok, err)
 }
 
@@ -105,16 +105,16 @@ func (tx *Tx) AddAccount(a *directory.Account) error {
 func (tx *Tx) PutAccount(a *directory.Account) error {
 	args := []any{
 		int64(a.Row), a.FirstName, a.LastName, a.Nickname, a.Position, a.Locale, a.Suspended, a.Active, ms(a.Modified), null(ms(a.Closed)),
-		a.Username, a.Email,
+		a.Admin, a.Username, a.Email,
 	}
 	// See PutIdentity.
 	n, err := tx.exec(`update account set first_name = $2, last_name = $3, nickname = $4, position = $5, locale = $6, suspended = $7,
-		active = $8, modified = $9, closed = $10 where row_id = $1 and username = $11 and email = $12`, args...)
+		active = $8, modified = $9, closed = $10, admin = $11 where row_id = $1 and username = $12 and email = $13`, args...)
 	if err != nil || n == 1 {
 		return err
 	}
 	_, err = tx.exec(`update account set first_name = $2, last_name = $3, nickname = $4, position = $5, locale = $6, suspended = $7,
-		active = $8, modified = $9, closed = $10, username = $11, email = $12, username_key = $13, email_key = $14 where row_id = $1`,
+		active = $8, modified = $9, closed = $10, admin = $11, username = $12, email = $13, username_key = $14, email_key = $15 where row_id = $1`,
 		append(args, directory.Key(a.Username), null(directory.Key(a.Email)))...)
 	return err
 }

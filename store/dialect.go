@@ -47,6 +47,7 @@ type dialect struct {
 
 	jsonPath   func(path []string) string           // the parameter that stands for a path
 	jsonFirst  func(path, rest []string) string     // the same, by the first element of the list at path
+	document   string                               // identity.document as jsonText looks into it
 	jsonText   func(doc, path string) string        // the text or number at a path, null where there is none
 	array      func(value string) string            // aggregates numbers into a list, as text, in the order in which they come
 	jsonEach   func(doc, path, alias string) string // a table of the elements of the list there, column value

@@ -9,7 +9,8 @@ import (
 )
 
 const identityColumns = `i.row_id, i.id, i.connection, coalesce(i.account, 0), i.manages, i.version, i.created, i.modified, i.active,
-	coalesce(i.inactive_since, 0), i.user_name, coalesce(i.external_id, ''), coalesce(i.subject, ''), i.profile, i.document`
+	coalesce(i.inactive_since, 0), i.user_name, coalesce(i.external_id, ''), coalesce(i.subject, ''), i.profile,
+	i.document, i.asserted, i.by_login`
 
 // What answers show of an identity. Neither its profile nor its search document is among it.
 const shownColumns = `i.row_id, i.id, coalesce(i.account, 0), i.version, i.created, i.modified, i.document`
@@ -17,14 +18,15 @@ const shownColumns = `i.row_id, i.id, coalesce(i.account, 0), i.version, i.creat
 type identityScan struct {
 	i                           directory.Identity
 	created, modified, inactive int64
-	profile                     []byte
+	profile, asserted           []byte
 }
 
 func (s *identityScan) dest() []any {
 	i := &s.i
 	return []any{
 		(*int64)(&i.Row), (*string)(&i.ID), (*int64)(&i.Connection), (*int64)(&i.Account), &i.Manages, &i.Version, &s.created, &s.modified, &i.Active,
-		&s.inactive, &i.UserName, &i.ExternalID, &i.Subject, &s.profile, &i.Document,
+		&s.inactive, &i.UserName, &i.ExternalID, &i.Subject, &s.profile,
+		&i.Document, &s.asserted, &i.ByLogin,
 	}
 }
 
@@ -39,6 +41,11 @@ func (s *identityScan) times() {
 
 func (s *identityScan) value() (directory.Identity, error) {
 	s.times()
+	if len(s.asserted) > 0 {
+		if err := json.Unmarshal(s.asserted, &s.i.Asserted); err != nil {
+			return s.i, err
+		}
+	}
 	return s.i, json.Unmarshal(s.profile, &s.i.Profile)
 }
 
@@ -180,11 +187,11 @@ func (tx *Tx) IdentitiesIn(connection, after directory.Row, limit int) ([]direct
 func (tx *Tx) AddIdentity(i *directory.Identity) error {
 	profile, _ := json.Marshal(i.Profile) // strings always marshal
 	_, err := tx.add(&i.Row, `insert into identity (id, connection, account, manages, version, created, modified, active, inactive_since,
-		user_name, user_name_key, external_id, subject, profile, search, document)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) returning_row`,
+		user_name, user_name_key, external_id, subject, profile, search, document, asserted, by_login)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) returning_row`,
 		string(i.ID), int64(i.Connection), null(int64(i.Account)), i.Manages, i.Version, ms(i.Created), ms(i.Modified), i.Active,
 		null(ms(i.InactiveSince)), i.UserName, directory.Key(i.UserName), null(i.ExternalID), null(i.Subject), string(profile),
-		string(i.Search), string(i.Document))
+		string(i.Search), string(i.Document), asserted(i), i.ByLogin)
 	return err
 }
 
@@ -194,19 +201,19 @@ func (tx *Tx) PutIdentity(i *directory.Identity) error {
 	profile, _ := json.Marshal(i.Profile)
 	args := []any{
 		int64(i.Row), i.Version, ms(i.Modified), i.Active, null(ms(i.InactiveSince)), string(profile), null(string(i.Search)), string(i.Document),
-		i.UserName, null(i.ExternalID), null(i.Subject), null(int64(i.Account)), i.Manages,
+		asserted(i), i.ByLogin, i.UserName, null(i.ExternalID), null(i.Subject), null(int64(i.Account)), i.Manages,
 	}
 	// Columns that have an index are left alone unless they change: SQLite would write every index entry again.
 	n, err := tx.exec(`update identity set version = $2, modified = $3, active = $4, inactive_since = $5, profile = $6,
-		search = coalesce($7, search), document = $8
-		where row_id = $1 and user_name = $9 and external_id is not distinct from $10 and subject is not distinct from $11
-		and account is not distinct from $12 and manages = $13`, args...)
+		search = coalesce($7, search), document = $8, asserted = $9, by_login = $10
+		where row_id = $1 and user_name = $11 and external_id is not distinct from $12 and subject is not distinct from $13
+		and account is not distinct from $14 and manages = $15`, args...)
 	if err != nil || n == 1 {
 		return err
 	}
 	_, err = tx.exec(`update identity set version = $2, modified = $3, active = $4, inactive_since = $5, profile = $6,
-		search = coalesce($7, search), document = $8,
-		user_name = $9, external_id = $10, subject = $11, account = $12, manages = $13, user_name_key = $14 where row_id = $1`,
+		search = coalesce($7, search), document = $8, asserted = $9, by_login = $10,
+		user_name = $11, external_id = $12, subject = $13, account = $14, manages = $15, user_name_key = $16 where row_id = $1`,
 		append(args, directory.Key(i.UserName))...)
 	return err
 }
@@ -214,8 +221,8 @@ func (tx *Tx) PutIdentity(i *directory.Identity) error {
 // RemoveIdentity removes an identity and its places in groups. What remains is a tombstone, where it was bound to an account.
 func (tx *Tx) RemoveIdentity(i *directory.Identity) error {
 	if i.Account != 0 {
-		if _, err := tx.exec(`insert into tombstone (identity, connection, external_id, account, created) values ($1, $2, $3, $4, $5)`,
-			string(i.ID), int64(i.Connection), null(i.ExternalID), int64(i.Account), tx.now); err != nil {
+		if _, err := tx.exec(`insert into tombstone (identity, connection, external_id, account, created, subject) values ($1, $2, $3, $4, $5, $6)`,
+			string(i.ID), int64(i.Connection), null(i.ExternalID), int64(i.Account), tx.now, null(i.Subject)); err != nil {
 			return err
 		}
 	}
@@ -232,6 +239,49 @@ func (tx *Tx) Tombstone(connection directory.Row, externalID string) (directory.
 		and not exists (select 1 from identity i where i.account = t.account and i.manages)
 		order by t.created desc limit 1`, []any{int64(connection), externalID}, &row)
 	return directory.Row(row), err
+}
+
+// IdentityBySubject returns the identity of the connection that has the subject. Errors: NotFound.
+func (tx *Tx) IdentityBySubject(connection directory.Row, subject string) (directory.Identity, error) {
+	return tx.identity(`select `+identityColumns+` from identity i where i.connection = $1 and i.subject = $2`, int64(connection), subject)
+}
+
+// IdentitiesMeeting returns up to two identities of the connection whose document has the text at a path, byte for byte, oldest first;
+// the path externalId is that column. Any other has no index.
+func (tx *Tx) IdentitiesMeeting(connection directory.Row, path []string, text string) ([]directory.Identity, error) {
+	query := `select ` + identityColumns + ` from identity i where i.connection = $1 and `
+	if len(path) == 1 && path[0] == directory.MeetsExternalID {
+		return tx.identities(query+`i.external_id = $2`, int64(connection), text)
+	}
+	return tx.identities(query+tx.d.jsonText(tx.d.document, "$3")+` = $2 order by i.row_id limit 2`, int64(connection), text, tx.d.jsonPath(path))
+}
+
+// WasHere reports whether an identity of the connection that was removed had the subject, or met it by its externalId.
+func (tx *Tx) WasHere(connection directory.Row, subject string) (found bool, err error) {
+	var n int64
+	_, err = tx.get(`select count(*) from (select 1 from tombstone where connection = $1 and subject = $2
+		union all select 1 from tombstone where connection = $1 and external_id = $2) t`, []any{int64(connection), subject}, &n)
+	return n > 0, err
+}
+
+// ForgetSubjects takes their subject from the identities of a connection and returns how many had one.
+func (tx *Tx) ForgetSubjects(connection directory.Row) (int64, error) {
+	return tx.exec(`update identity set subject = null where connection = $1 and subject is not null`, int64(connection))
+}
+
+// HasSubjects reports whether an identity of the connection has a subject.
+func (tx *Tx) HasSubjects(connection directory.Row) (bool, error) {
+	var one int64
+	return tx.get(`select 1 from identity where connection = $1 and subject is not null limit 1`, []any{int64(connection)}, &one)
+}
+
+// asserted is what the column holds: empty for nothing.
+func asserted(i *directory.Identity) string {
+	if i.Asserted == (directory.Profile{}) {
+		return ""
+	}
+	b, _ := json.Marshal(i.Asserted) // strings always marshal
+	return string(b)
 }
 
 // TracesOf returns the ids under which events about an account stand: its own, and those of its identities, past ones too.

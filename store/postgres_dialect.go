@@ -40,6 +40,7 @@ func postgresDialect() *dialect {
 		jsonFirst: func(path, rest []string) string {
 			return `{"` + strings.Join(append(append(path[:len(path):len(path)], "0"), rest...), `","`) + `"}`
 		},
+		document: "cast(i.document as jsonb)",
 		jsonText: func(doc, path string) string { return "(" + doc + " #>> cast(" + path + " as text[]))" },
 		array:    func(value string) string { return "coalesce(cast(json_agg(" + value + ") as text), '[]')" },
 		jsonEach: func(doc, path, alias string) string {

@@ -149,3 +149,10 @@ func (tx *Tx) MembersFrom(group, after directory.Row, limit int) (identities, ac
 func (tx *Tx) GroupsUnderLink(link directory.Row) ([]directory.Row, error) {
 	return tx.rowsOf(downward(`select grp from link where row_id = $1 and grp is not null`)+`select grp from down order by grp`, int64(link))
 }
+
+// AddByHand puts an account into a team because somebody said so, with a role. Memberships that follow are Settle's.
+func (tx *Tx) AddByHand(account, team directory.Row, role directory.Role) error {
+	_, err := tx.exec(`insert into reason (account, team, channel, kind, link, role, since) values ($1, $2, 0, 3, 0, $3, $4)
+		on conflict (account, team, channel, kind, link) do update set role = excluded.role`, int64(account), int64(team), int64(role), tx.now)
+	return err
+}

@@ -33,6 +33,7 @@ func sqliteDialect() *dialect {
 			}
 			return at
 		},
+		document:   "i.document",
 		jsonText:   func(doc, path string) string { return "json_extract(" + doc + ", " + path + ")" },
 		array:      func(value string) string { return "json_group_array(" + value + ")" },
 		jsonEach:   func(doc, path, alias string) string { return "json_each(" + doc + ", " + path + ") " + alias },
