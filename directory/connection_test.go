@@ -37,7 +37,9 @@ func TestConnection_tells_each_setting_and_where_it_comes_from(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := c.conn.Settings()
-			got = slices.DeleteFunc(got, func(s directory.Setting) bool { return strings.HasPrefix(s.Key, "jwt_") && s.Origin == "default" })
+			got = slices.DeleteFunc(got, func(s directory.Setting) bool {
+				return strings.HasPrefix(s.Key, "jwt_") && s.Origin == "default" || strings.HasPrefix(s.Key, "saml_") || s.Key == directory.FirstLogin
+			})
 			if !slices.Equal(got, c.want) {
 				t.Errorf("got %v", got)
 			}
@@ -57,7 +59,7 @@ func TestConnection_that_is_none_is_refused(t *testing.T) {
 	}{
 		"a name in capitals": {directory.Connection{Name: "Okta"}, `name: "Okta" is not a connection name: use 1 to 64 characters of a-z, 0-9, - and _`},
 		"no such preset":     {directory.Connection{Name: "a", Preset: "acme"}, `preset: there is no preset "acme": use one of adfs, entra, entra-objectid, google, jumpcloud, keycloak, okta, onelogin, ping, rippling`},
-		"no such setting":    {directory.Connection{Name: "a", Set: map[string]string{"x": "1"}}, `x: there is no such setting: use one of bare_token, external_id_immutable, jwt_audience, jwt_issuer, jwt_jwks_url, jwt_subjects, restore_memberships, silent_after, username_template`},
+		"no such setting":    {directory.Connection{Name: "a", Set: map[string]string{"x": "1"}}, `x: there is no such setting: use one of bare_token, external_id_immutable, first_login, jwt_audience, jwt_issuer, jwt_jwks_url, jwt_subjects, restore_memberships, saml_authn_contexts, saml_email, saml_encrypted, saml_expired_certificates, saml_first_name, saml_force_authn, saml_idp_initiated, saml_last_name, saml_locale, saml_meets, saml_nickname, saml_position, saml_subject, saml_subject_immutable, saml_user_name, silent_after, username_template`},
 		"neither true nor false": {
 			directory.Connection{Name: "a", Set: map[string]string{"bare_token": "yes"}}, `bare_token: "yes" is not possible: use true or false`,
 		},
@@ -208,5 +210,32 @@ func TestError_names_its_field_and_kind(t *testing.T) {
 	}
 	if got := directory.Kind(99).String(); got != "kind 99" {
 		t.Error(got)
+	}
+}
+
+func TestConnection_presets_say_by_what_people_sign_in(t *testing.T) {
+	const objectID = "http://schemas.microsoft.com/identity/claims/objectidentifier"
+	for preset, want := range map[string][2]string{
+		"": {"nameid", "email"}, "okta": {"id", "email"}, "keycloak": {"nameid", "email"}, "google": {"nameid", "email"},
+		"entra":          {objectID, "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/emailaddress"},
+		"entra-objectid": {objectID, "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/emailaddress"},
+		"adfs":           {"nameid", "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/emailaddress"},
+	} {
+		conn := directory.Connection{Preset: preset}
+		if got := [2]string{conn.Setting(directory.SAMLSubject), conn.Setting(directory.SAMLEmail)}; got != want {
+			t.Errorf("%q: %v, want %v", preset, got, want)
+		}
+	}
+}
+
+func TestAttributePath(t *testing.T) {
+	for name, want := range map[string][]string{
+		"externalId": {"externalId"}, "name.familyName": {"name", "familyName"},
+		"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:employeeNumber": {"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User", "employeeNumber"},
+		"": nil, "a b": nil, "a..b": nil, `a"b`: nil, "x:y": nil, "urn:a:": nil, "1a": nil,
+	} {
+		if got := directory.AttributePath(name); !slices.Equal(got, want) {
+			t.Errorf("%q: %q, want %q", name, got, want)
+		}
 	}
 }

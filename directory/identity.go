@@ -47,12 +47,13 @@ func (i *Identity) InForce() Profile {
 
 // SameResource reports whether the User of SCIM is the same in both.
 func (i *Identity) SameResource(before *Identity) bool {
-	return i.UserName == before.UserName && i.ExternalID == before.ExternalID && i.Active == before.Active && bytes.Equal(i.Document, before.Document)
+	return i.UserName == before.UserName && i.ExternalID == before.ExternalID && i.Active == before.Active &&
+		i.Profile == before.Profile && bytes.Equal(i.Document, before.Document)
 }
 
 // SameContent reports whether storing i over before would change nothing that an IdP or an administrator could see.
 func (i *Identity) SameContent(before *Identity) bool {
-	return i.SameResource(before) && i.Subject == before.Subject && i.Profile == before.Profile && i.Asserted == before.Asserted &&
+	return i.SameResource(before) && i.Subject == before.Subject && i.Asserted == before.Asserted &&
 		i.ByLogin == before.ByLogin && i.Account == before.Account && i.Manages == before.Manages
 }
 

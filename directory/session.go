@@ -115,6 +115,8 @@ const (
 	NoTeam DenialCode = "no_team"
 	// NotBound: the identity of the person is bound to no account.
 	NotBound DenialCode = "not_bound"
+	// Managed: the person has a password, and a connection manages the account.
+	Managed DenialCode = "managed"
 	// Disabled: the connection is disabled.
 	Disabled DenialCode = "connection_disabled"
 )

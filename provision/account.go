@@ -7,7 +7,8 @@ import (
 	"github.com/rollcall-id/rollcall/directory"
 )
 
-// SuspendAccount deactivates an account until LiftSuspension, whatever its IdP says. Errors: NotFound.
+// SuspendAccount deactivates an account until LiftSuspension, whatever its IdP says. Errors: NotFound; Conflict for the last administrator who
+// can sign in without an IdP.
 func (s *Service) SuspendAccount(ctx context.Context, actor directory.Actor, name string) (directory.Account, error) {
 	return s.changeAccount(ctx, actor, name, "account.suspend", func(a *directory.Account) { a.Suspended = true })
 }
@@ -24,6 +25,9 @@ func (s *Service) LiftSuspension(ctx context.Context, actor directory.Actor, nam
 func (s *Service) changeAccount(ctx context.Context, actor directory.Actor, name, action string, edit func(*directory.Account)) (directory.Account, error) {
 	var a directory.Account
 	err := s.update(ctx, actor, func(c *change) error {
+		if err := c.HoldAdministrators(); err != nil {
+			return err
+		}
 		found, err := c.FindAccount(name)
 		if err != nil {
 			return err
@@ -43,12 +47,30 @@ func (s *Service) changeAccount(ctx context.Context, actor directory.Actor, name
 			return nil
 		}
 		changes := directory.Changes{}
-		if err := c.putAccount(&before, &a, changes); err != nil {
+		if err := c.guarded(func() error { return c.putAccount(&before, &a, changes) }); err != nil {
 			return err
 		}
 		return c.event(action, string(a.ID), changes)
 	})
 	return a, err
+}
+
+// guarded runs fn, which an administrator asked for, and refuses it when it takes away the last administrator who can come in
+// without an identity provider. The administrators must be held. Errors: Conflict.
+func (c *change) guarded(fn func() error) error {
+	before, err := c.BreakGlass()
+	if err != nil {
+		return err
+	}
+	if err := fn(); err != nil || before == 0 {
+		return err
+	}
+	after, err := c.BreakGlass()
+	if err == nil && after == 0 {
+		err = directory.Errorf(directory.Conflict, "account",
+			"this is the last administrator who can sign in without an identity provider: make another one first, by rollcall user create --system-admin")
+	}
+	return err
 }
 
 // manager returns the identity that manages an account, nil when none does.
@@ -80,11 +102,15 @@ func (c *change) holdPerson(account directory.Row) (a directory.Account, identit
 // RemoveAccount removes an account with all that is its own, and its identities: nothing of the person remains but the events.
 // With force it does so while an IdP still says that the person is active.
 //
-// Errors: NotFound; Conflict while an identity of the account is active, unless force.
+// Errors: NotFound; Conflict while an identity of the account is active, unless force, and for the last administrator who can sign in
+// without an IdP.
 func (s *Service) RemoveAccount(ctx context.Context, actor directory.Actor, name string, force bool) (directory.Account, error) {
 	var a directory.Account
 	err := s.update(ctx, actor, func(c *change) error {
-		var err error
+		err := c.HoldAdministrators()
+		if err != nil {
+			return err
+		}
 		if a, err = c.FindAccount(name); err != nil {
 			return err
 		}
@@ -107,7 +133,7 @@ func (s *Service) RemoveAccount(ctx context.Context, actor directory.Actor, name
 				return err
 			}
 		}
-		if err := c.Tx.RemoveAccount(a.Row); err != nil {
+		if err := c.guarded(func() error { return c.Tx.RemoveAccount(a.Row) }); err != nil {
 			return err
 		}
 		return c.event("account.remove", string(a.ID), directory.Changes{"username": [2]any{a.Username, nil}})

@@ -129,10 +129,13 @@ func (s *Service) allow(ctx context.Context, actor directory.Actor, connection s
 // allowOne lets the connection adopt an account. unbound is the identity that has the key already, or empty.
 func (c *change) allowOne(conn *directory.Connection, a directory.Account, match Match, key string, unbound directory.IdentityID, dryRun bool) (Adoption, error) {
 	adoption := Adoption{Account: a, Key: key, Bound: unbound}
-	if key == "" {
+	switch {
+	case key == "":
 		adoption.Problem = "has no " + string(match)
+	case a.Admin:
+		adoption.Problem = "is an administrator's: bind it by name, with identity bind"
 	}
-	if key == "" || dryRun {
+	if adoption.Problem != "" || dryRun {
 		return adoption, nil
 	}
 	if unbound != "" {
@@ -250,11 +253,14 @@ func (s *Service) UnbindIdentity(ctx context.Context, actor directory.Actor, id 
 
 func (s *Service) changeBinding(ctx context.Context, actor directory.Actor, id directory.IdentityID, fn func(*change, *directory.Identity) error) error {
 	return s.update(ctx, actor, func(c *change) error {
+		if err := c.HoldAdministrators(); err != nil {
+			return err
+		}
 		i, err := c.holdByID(id)
 		if err != nil {
 			return err
 		}
-		return fn(c, &i)
+		return c.guarded(func() error { return fn(c, &i) })
 	})
 }
 
@@ -274,7 +280,11 @@ func (c *change) holdByID(id directory.IdentityID) (directory.Identity, error) {
 func (c *change) putBinding(i *directory.Identity, account directory.Row, manages bool) error {
 	i.Account, i.Manages = account, manages
 	i.Version, i.Modified = i.Version+1, c.Now()
-	return c.PutIdentity(i)
+	if err := c.PutIdentity(i); err != nil {
+		return err
+	}
+	_, err := c.RemoveSessionsBy(i.Row)
+	return err
 }
 
 // bind binds an unbound identity to an account and lets it manage the account unless another does.
@@ -340,6 +350,13 @@ func (c *change) grant(k *directory.OpenConflict) error {
 	}
 	if k.Identity != "" {
 		return directory.Errorf(directory.Invalid, "conflict", "the claimant has an account: correct the e-mail in the identity provider and dismiss the conflict, or use identity rebind %s", k.Identity)
+	}
+	a, err := c.Account(k.Account)
+	if err != nil {
+		return err
+	}
+	if a.Admin {
+		return directory.Errorf(directory.Invalid, "conflict", "the account is an administrator's: nobody adopts it but by name, with identity bind")
 	}
 	manager, err := c.manager(k.Account)
 	if err != nil {

@@ -21,7 +21,9 @@ func (c *change) apply(before, after *directory.Identity, differ directory.Chang
 	if err := c.checkNames(before, after); err != nil {
 		return err
 	}
-	after.Version, after.Modified = before.Version+1, c.Now()
+	if !after.SameResource(before) {
+		after.Version, after.Modified = before.Version+1, c.Now()
+	}
 	after.InactiveSince = before.InactiveSince
 	switch {
 	case after.Active:
@@ -44,10 +46,20 @@ func (c *change) apply(before, after *directory.Identity, differ directory.Chang
 			return err
 		}
 	}
+	if before.Active && !after.Active {
+		if err := c.endSessionsBy(after, changes); err != nil {
+			return err
+		}
+	}
 	if after.Active && !before.Active {
 		if err := c.restore(before, after, changes); err != nil {
 			return err
 		}
+	}
+	changes.Set("subject", before.Subject, after.Subject)
+	changes.Set("completed", before.ByLogin, after.ByLogin)
+	if len(changes) == 0 { // another word of a login for what SCIM has written
+		return nil
 	}
 	return c.event(action(before, after), string(after.ID), changes)
 }
@@ -119,6 +131,9 @@ func (c *change) create(i *directory.Identity) error {
 // ownerOf returns the existing account that a new identity belongs to: one that an administrator allowed it to adopt, or the
 // one that its externalId had before it was removed. Zero: none.
 func (c *change) ownerOf(conn *directory.Connection, i *directory.Identity) (directory.Row, error) {
+	if i.ByLogin {
+		return 0, nil // what a login says of an e-mail or a name leads to nobody's account
+	}
 	account, err := c.Adoption(conn.Row, wantedEmail(i), conn.ExpandUsername(i), i.UserName, i.ExternalID)
 	if err != nil || account != 0 || i.ExternalID == "" || !conn.Is(directory.ExternalIDImmutable) {
 		return account, err
@@ -152,7 +167,7 @@ func (c *change) newAccount(conn *directory.Connection, i *directory.Identity, c
 	if a.Email == "" {
 		a.Email = directory.Unmailable(a.ID)
 	}
-	i.Profile.Project(&a)
+	i.InForce().Project(&a)
 	a.Settle(i)
 	if err := c.addAccount(conn, i, &a); err != nil {
 		return err
@@ -197,6 +212,8 @@ func wantedEmail(i *directory.Identity) string {
 		return i.Profile.Email
 	case directory.IsEmail(i.UserName):
 		return i.UserName
+	case directory.IsEmail(i.Asserted.Email):
+		return i.Asserted.Email
 	}
 	return ""
 }
@@ -212,7 +229,7 @@ func (c *change) project(before, after *directory.Identity, changes directory.Ch
 	if before == nil {
 		a.Closed = time.Time{}
 	}
-	after.Profile.Project(&a)
+	after.InForce().Project(&a)
 	a.Settle(after)
 	if err := c.rename(before, after, &was, &a); err != nil {
 		return err
@@ -277,7 +294,10 @@ func (c *change) putAccount(before, after *directory.Account, changes directory.
 		return nil
 	}
 	after.Modified = c.Now()
-	return c.PutAccount(after)
+	if err := c.PutAccount(after); err != nil || !before.Active || after.Active {
+		return err
+	}
+	return c.shut(after.Row, changes)
 }
 
 // restore gives an identity that is active again its groups back, or takes it out of them, as the connection says.

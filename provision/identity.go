@@ -14,7 +14,8 @@ import (
 type Edit func(*directory.Identity) error
 
 // CreateIdentity makes an identity and its account. Where an inactive identity of the connection is the same person it is
-// re-activated instead: the one with the same externalId or, when neither has one, with the same userName.
+// re-activated instead: the one with the same externalId or, when neither has one, with the same userName. One that a login made is
+// completed, by its externalId.
 //
 // Errors: what edit returns; Invalid; Conflict when userName, externalId or e-mail is taken, of which the cases that an
 // administrator has to decide are recorded.
@@ -58,15 +59,16 @@ func (s *Service) CreateIdentity(ctx context.Context, actor directory.Actor, edi
 		made = before
 		made.UserName, made.ExternalID, made.Active = fresh.UserName, fresh.ExternalID, fresh.Active
 		made.Profile, made.Document, made.Search = fresh.Profile, fresh.Document, fresh.Search
+		made.ByLogin = false
 		return c.apply(&before, &made, nil)
 	})
 	return made, err
 }
 
-// samePerson returns the inactive identity that a new one is, or the Conflict.
+// samePerson returns the identity that a new one is, inactive or made by a login, or the Conflict.
 func (c *change) samePerson(claimants []directory.Identity, fresh *directory.Identity) (directory.Identity, error) {
 	for _, i := range claimants {
-		if i.ExternalID == fresh.ExternalID && !i.Active && (i.ExternalID != "" || len(claimants) == 1) {
+		if i.ExternalID == fresh.ExternalID && (!i.Active || i.ByLogin) && (i.ExternalID != "" || len(claimants) == 1) {
 			return i, nil
 		}
 	}
@@ -108,6 +110,7 @@ func (s *Service) UpdateIdentity(ctx context.Context, actor directory.Actor, id 
 	if after.SameContent(&before) {
 		return before, nil
 	}
+	after.ByLogin = false
 	differ, err := directory.Diff(before.Document, after.Document) // here, and not while others wait
 	if err != nil {
 		return before, err
@@ -132,6 +135,7 @@ func (s *Service) UpdateIdentity(ctx context.Context, actor directory.Actor, id 
 			if err := editAndCheck(&after, edit); err != nil {
 				return err
 			}
+			after.ByLogin = false
 			differ = nil
 		}
 		stored := after

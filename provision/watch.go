@@ -71,7 +71,7 @@ func (s *Service) Watch(ctx context.Context) {
 
 // Look keeps when connections were heard of, and tells, by an event and in the log, once and from whichever process is first:
 // of an enabled connection that is silent for longer than its setting says, of one that is heard again, and of a token 30, 7 and 1
-// days before its end and at its end.
+// days before its end and at its end. It removes sessions and logins whose time is over.
 func (s *Service) Look(ctx context.Context) error {
 	var (
 		conns    []directory.Connection
@@ -101,7 +101,7 @@ func (s *Service) Look(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	return s.sweep(ctx)
 }
 
 // lookAt keeps what is new of a connection whose contact was read as seen.
