@@ -1,0 +1,75 @@
+package login
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"github.com/rollcall-id/rollcall/directory"
+	"github.com/rollcall-id/rollcall/provision"
+)
+
+// PersonalPrefix is how the secrets of personal tokens begin.
+const PersonalPrefix = "rcp_"
+
+// Person is who sent a request, by a session or by a personal token.
+type Person struct {
+	Account directory.Account
+	Session directory.Session       // zero for a token
+	Token   directory.PersonalToken // zero for a session
+}
+
+// Person finds the person whose session a request's cookie holds, or whose personal token stands in its Authorization header. It
+// counts only while the account is active at this moment.
+//
+// Errors: *Refused.
+func (s *Service) Person(r *http.Request, c Cookies) (Person, error) {
+	if header := r.Header.Get("Authorization"); header != "" {
+		scheme, secret, _ := strings.Cut(header, " ")
+		if secret = strings.TrimSpace(secret); !strings.EqualFold(scheme, "Bearer") || !strings.HasPrefix(secret, PersonalPrefix) || len(secret) > maxToken {
+			return Person{}, &Refused{Reason: "no personal token"}
+		}
+		return s.byToken(r.Context(), secret)
+	}
+	secret := c.Get(r, SessionCookie)
+	if secret == "" || len(secret) > maxToken {
+		return Person{}, &Refused{Reason: "no session"}
+	}
+	return s.bySession(r.Context(), secret)
+}
+
+func (s *Service) bySession(ctx context.Context, secret string) (p Person, err error) {
+	// Only hashes are compared, by an index: how long that takes says nothing of a session.
+	p.Session, p.Account, err = s.DB.Session(ctx, provision.HashToken(secret))
+	now := s.DB.Now()
+	switch {
+	case directory.Is(err, directory.NotFound):
+		return Person{}, &Refused{Reason: "unknown session"}
+	case err != nil:
+		return Person{}, err
+	case !p.Account.Active:
+		return Person{}, &Refused{Reason: "the account is deactivated"}
+	case !p.Session.Valid(now):
+		return Person{}, &Refused{Reason: "expired session"}
+	}
+	if now.Sub(p.Session.Used) > directory.SessionTouch {
+		err = s.Provision.TouchSession(ctx, p.Session.Row)
+	}
+	return p, err
+}
+
+func (s *Service) byToken(ctx context.Context, secret string) (p Person, err error) {
+	p.Token, p.Account, err = s.DB.PersonalToken(ctx, provision.HashToken(secret))
+	switch {
+	case directory.Is(err, directory.NotFound):
+		return Person{}, &Refused{Reason: "unknown personal token"}
+	case err != nil:
+		return Person{}, err
+	case !p.Account.Active:
+		return Person{}, &Refused{Reason: "the account is deactivated"}
+	}
+	if s.DB.Now().Sub(p.Token.Used) > directory.SessionTouch {
+		err = s.Provision.TouchPersonalToken(ctx, p.Token.Row)
+	}
+	return p, err
+}
