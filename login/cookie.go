@@ -2,6 +2,7 @@ package login
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/rollcall-id/rollcall/directory"
 )
@@ -24,6 +25,11 @@ const (
 // Secure, and what must survive a POST from elsewhere is Lax, because browsers take SameSite=None from nobody without TLS.
 type Cookies struct {
 	Secure bool // clients reach us by https
+}
+
+// CookiesFor returns the Cookies of a server that clients reach at a URL.
+func CookiesFor(baseURL string) Cookies {
+	return Cookies{Secure: strings.HasPrefix(baseURL, "https://")}
 }
 
 func (c Cookies) name(k Cookie) string {

@@ -73,3 +73,14 @@ func (s *Service) byToken(ctx context.Context, secret string) (p Person, err err
 	}
 	return p, err
 }
+
+// Replace gives a browser a new session, and ends the one that it had: a secret that somebody may have planted there, or seen, opens
+// nothing from then on.
+func (s *Service) Replace(w http.ResponseWriter, r *http.Request, c Cookies, actor directory.Actor, secret string) {
+	if old, err := s.Person(r, c); err == nil && old.Session.Row != 0 {
+		if _, err := s.Provision.EndSession(r.Context(), actor, old.Session.ID); err != nil && !directory.Is(err, directory.NotFound) {
+			s.Log.Warn("the former session of a browser goes on", "error", err)
+		}
+	}
+	c.Set(w, SessionCookie, secret)
+}

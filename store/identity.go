@@ -146,6 +146,11 @@ func (tx *Tx) IdentityByID(id directory.IdentityID) (directory.Identity, error) 
 	return tx.identity(`select `+identityColumns+` from identity i where i.id = $1`, string(id))
 }
 
+// IdentityAt returns the identity in that row. Errors: NotFound.
+func (tx *Tx) IdentityAt(row directory.Row) (directory.Identity, error) {
+	return tx.identity(`select `+identityColumns+` from identity i where i.row_id = $1`, int64(row))
+}
+
 // HoldIdentity keeps others from changing the identity until the end and returns its version. Errors: NotFound.
 func (tx *Tx) HoldIdentity(connection directory.Row, id directory.IdentityID) (version int64, err error) {
 	ok, err := tx.get(`select version from identity where id = $1 and connection = $2 for_update`, []any{string(id), int64(connection)}, &version)

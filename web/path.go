@@ -59,3 +59,17 @@ func twiceEncoded(path string) bool {
 func isHex(c byte) bool {
 	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
 }
+
+// maxLocal is how long a path may be to which a person is sent back.
+const maxLocal = 1000
+
+// LocalPath returns s if it leads to a page of ours, as a browser sees it, and "/" otherwise.
+func LocalPath(s string) string {
+	if !strings.HasPrefix(s, "/") || len(s) > maxLocal || !utf8.ValidString(s) || strings.ContainsFunc(s, refused) {
+		return "/"
+	}
+	if u, err := url.Parse(s); err != nil || u.Host != "" || u.Scheme != "" || strings.HasPrefix(s, "//") {
+		return "/"
+	}
+	return s
+}
