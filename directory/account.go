@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"cmp"
 	"strings"
 	"time"
 	"unicode"
@@ -53,6 +54,14 @@ type Profile struct {
 	Nickname  string `json:"nickname,omitempty"`
 	Position  string `json:"position,omitempty"`
 	Locale    string `json:"locale,omitempty"`
+}
+
+// Or is p, and where it says nothing, what other says.
+func (p Profile) Or(other Profile) Profile {
+	return Profile{
+		Email: cmp.Or(p.Email, other.Email), FirstName: cmp.Or(p.FirstName, other.FirstName), LastName: cmp.Or(p.LastName, other.LastName),
+		Nickname: cmp.Or(p.Nickname, other.Nickname), Position: cmp.Or(p.Position, other.Position), Locale: cmp.Or(p.Locale, other.Locale),
+	}
 }
 
 // Project writes the fields of p, except the e-mail, onto the account and reports whether one changed. The e-mail must be

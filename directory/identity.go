@@ -2,7 +2,6 @@ package directory
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"reflect"
@@ -37,13 +36,7 @@ type Identity struct {
 }
 
 // InForce is the profile that counts: field by field what the document says, else what the last login said.
-func (i *Identity) InForce() Profile {
-	p, a := i.Profile, i.Asserted
-	return Profile{
-		Email: cmp.Or(p.Email, a.Email), FirstName: cmp.Or(p.FirstName, a.FirstName), LastName: cmp.Or(p.LastName, a.LastName),
-		Nickname: cmp.Or(p.Nickname, a.Nickname), Position: cmp.Or(p.Position, a.Position), Locale: cmp.Or(p.Locale, a.Locale),
-	}
-}
+func (i *Identity) InForce() Profile { return i.Profile.Or(i.Asserted) }
 
 // SameResource reports whether the User of SCIM is the same in both.
 func (i *Identity) SameResource(before *Identity) bool {

@@ -30,7 +30,7 @@ func (s *Service) CreateConnection(ctx context.Context, actor directory.Actor, n
 
 // ConfigureConnection writes settings; an empty value lets the preset or the default count again.
 //
-// Errors: NotFound; Invalid for an unknown key or an impossible value.
+// Errors: NotFound; Invalid for an unknown key or an impossible value; Conflict for another saml_subject while identities have one.
 func (s *Service) ConfigureConnection(ctx context.Context, actor directory.Actor, name string, set map[string]string) (directory.Connection, error) {
 	return s.changeConnection(ctx, actor, name, "connection.set", func(conn *directory.Connection, changes directory.Changes) {
 		now := maps.Clone(conn.Set)
@@ -82,12 +82,27 @@ func (s *Service) changeConnection(ctx context.Context, actor directory.Actor, n
 		if err := conn.Validate(); err != nil || len(changes) == 0 {
 			return err
 		}
+		if changes[directory.SAMLSubject] != nil {
+			if err := c.checkNoSubjects(&conn); err != nil {
+				return err
+			}
+		}
 		if err := c.PutConnection(&conn); err != nil {
 			return err
 		}
 		return c.event(action, string(conn.ID), changes)
 	})
 	return conn, err
+}
+
+// checkNoSubjects refuses another kind of subject while there are some of the former kind: nobody would be recognised. Errors: Conflict.
+func (c *change) checkNoSubjects(conn *directory.Connection) error {
+	have, err := c.HasSubjects(conn.Row)
+	if err == nil && have {
+		err = directory.Errorf(directory.Conflict, directory.SAMLSubject,
+			"people have signed in and are recognised by the subject as it is: run rollcall saml forget --connection %s first, and they are met anew as %s says", conn.Name, directory.SAMLMeets)
+	}
+	return err
 }
 
 // removedAtOnce is how many identities of a connection that is being removed go in one transaction.

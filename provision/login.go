@@ -277,7 +277,7 @@ func (c *change) admitNew(conn *directory.Connection, a *directory.Asserted) (in
 
 // learn stores what a login proved and says. A userName that another User has meanwhile is passed over.
 func (c *change) learn(before, after *directory.Identity, a *directory.Asserted) error {
-	after.Subject, after.Asserted = a.Subject, a.Profile
+	after.Subject, after.Asserted = a.Subject, a.Profile.Or(before.Asserted)
 	if before.ByLogin && before.ExternalID == a.Subject {
 		claimants, err := c.Claimants(before.Connection, "", a.UserName)
 		if err != nil {

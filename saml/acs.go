@@ -18,6 +18,9 @@ import (
 	"github.com/rollcall-id/rollcall/web/page"
 )
 
+// formatTransient is that of a NameID which names nobody for longer than a session. SAML core, section 8.3.8.
+const formatTransient = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient"
+
 // maxForm is the most bytes of a form with a response of assertion.MaxBytes: base64 makes four of three, lines are broken, and the
 // form writes some characters as three.
 const maxForm = assertion.MaxBytes*3/2 + 64<<10
@@ -250,7 +253,7 @@ func subject(x *exchange, facts *assertion.Facts) (string, error) {
 		return facts.Value(name)
 	}
 	id := facts.NameID
-	if x.conn.Is(directory.SAMLSubjectImmutable) && id.Format != assertion.FormatTransient {
+	if x.conn.Is(directory.SAMLSubjectImmutable) && id.Format != formatTransient {
 		id.Format = assertion.FormatPersistent
 	}
 	return id.Persistent(x.idp.EntityID, x.names.entity)

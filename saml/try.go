@@ -2,12 +2,12 @@ package saml
 
 import (
 	"errors"
+	"net/http"
 
 	"github.com/rollcall-id/rollcall/directory"
 	"github.com/rollcall-id/rollcall/saml/assertion"
 	"github.com/rollcall-id/rollcall/web"
 	"github.com/rollcall-id/rollcall/web/page"
-	"net/http"
 )
 
 // verdict is what the page of a test login shows.
@@ -21,8 +21,7 @@ type verdict struct {
 	RequestID  string
 }
 
-var testPage = page.Parse(`{{define "body"}}
-<p>This was a test of <strong>{{.Connection}}</strong>. Nobody was signed in, and nothing was made or changed.</p>
+var testPage = page.Parse(`<p>This was a test of <strong>{{.Connection}}</strong>. Nobody was signed in, and nothing was made or changed.</p>
 <p class="{{if .OK}}good{{else}}bad{{end}}"><strong>{{if .OK}}✓{{else}}✗{{end}} {{.Result}}</strong></p>
 <h2>Checks</h2>
 <table><tbody>{{range .Checks}}
@@ -44,8 +43,7 @@ var testPage = page.Parse(`{{define "body"}}
 <tr><td>authentication</td><td>{{.Context}}</td></tr>
 {{range .Attributes}}<tr><td>{{.Name}}{{with .FriendlyName}} ({{.}}){{end}}</td><td>{{range .Values}}{{.}}<br>{{end}}</td></tr>{{end}}
 </tbody></table>{{end}}
-<p>Number of this test in the log: <code>{{.RequestID}}</code></p>
-{{end}}`)
+<p>Number of this test in the log: <code>{{.RequestID}}</code></p>`)
 
 // showTest tells an administrator what a response holds and what would come of it.
 func (d *Door) showTest(x *exchange, a *arrival, err error) error {
