@@ -16,7 +16,7 @@ func TestAccount_suspension_is_the_administrators(t *testing.T) {
 		c.users("pat")
 		c.group("Engineering", "pat")
 		in := "pat pat@x.test active\neng: link: okta \"Engineering\""
-		c.cli(c.t, "user", "deactivate", "pat")
+		c.CLI(c.t, "user", "deactivate", "pat")
 		c.real("pat pat@x.test suspended")
 		c.send("GET /Users/{pat}", "").code(200).want("active true")
 		c.patch("/Users/{pat}", on).code(200).want("active true")
@@ -26,10 +26,10 @@ func TestAccount_suspension_is_the_administrators(t *testing.T) {
 		c.patch("/Users/{pat}", off).code(200).want("active false")
 		c.patch("/Users/{pat}", on).code(200).want("active true")
 		c.real("pat pat@x.test suspended")
-		c.cli(c.t, "user", "activate", "pat")
+		c.CLI(c.t, "user", "activate", "pat")
 		c.real(in)
 		c.patch("/Users/{pat}", off).code(200)
-		_ = c.try("user", "activate", "pat") // lifts a suspension, which there is none of, and not what the IdP said
+		_ = c.Try("user", "activate", "pat") // lifts a suspension, which there is none of, and not what the IdP said
 		c.real("pat pat@x.test inactive")
 		c.patch("/Users/{pat}", on).code(200)
 		c.real(in)
@@ -40,7 +40,7 @@ func TestAccount_memberships_come_back_as_the_connection_says(t *testing.T) {
 	for setting, back := range map[string]bool{"always": true, "30d": true, "never": false} {
 		t.Run(setting, func(t *testing.T) {
 			mapped(t, "", func(c *idp) {
-				c.cli(c.t, "connection", "set", "okta", "restore_memberships="+setting)
+				c.CLI(c.t, "connection", "set", "okta", "restore_memberships="+setting)
 				c.users("pat")
 				c.group("Engineering", "pat")
 				c.group("Ops", "pat")
@@ -162,7 +162,7 @@ func (s *server) unmanaged(t *testing.T) string {
 	t.Helper()
 	old := s.idp(t, "old", "")
 	old.users("pat")
-	s.cli(t, "identity", "unbind", old.names["pat"])
+	s.CLI(t, "identity", "unbind", old.names["pat"])
 	return s.account(t, "pat").ID
 }
 
@@ -175,11 +175,11 @@ func TestAccount_adopt(t *testing.T) {
 				body := `{"userName":"pat@x.test","externalId":"e1","active":true}`
 				c.send("POST /Users", body).fails(409, "uniqueness")
 				adopt := []string{"adopt", "--connection", "okta", "--match", match}
-				if dry := s.cli(t, append(adopt, "--dry-run")...); !strings.Contains(dry, "pat") {
+				if dry := s.CLI(t, append(adopt, "--dry-run")...); !strings.Contains(dry, "pat") {
 					t.Errorf("adopt --dry-run says %q, want the account", dry)
 				}
 				c.send("POST /Users", body).fails(409, "uniqueness")
-				s.cli(t, adopt...)
+				s.CLI(t, adopt...)
 				c.send("POST /Users", body).code(201)
 				if now := s.account(t, "pat"); now.ID != was || len(now.Identities) != 1 || now.Identities[0].Connection != "okta" {
 					t.Errorf("the account is %+v, want %s with an identity of okta", now, was)
@@ -199,16 +199,16 @@ func TestAccount_conflict_resolved_by_an_administrator(t *testing.T) {
 		c.send("POST /Users", body).fails(409, "uniqueness")
 		c.send("POST /Users", body).fails(409, "uniqueness")
 		var conflicts []struct{ ID, Connection, Field, Value, Account string }
-		s.show(t, &conflicts, "conflict", "list")
+		s.Show(t, &conflicts, "conflict", "list")
 		if len(conflicts) != 1 || conflicts[0].Connection != "okta" || conflicts[0].Field != "email" || conflicts[0].Value != "pat@x.test" {
 			t.Fatalf("the conflicts are %+v, want one about the address", conflicts)
 		}
-		s.cli(t, "conflict", "resolve", conflicts[0].ID, "--adopt")
+		s.CLI(t, "conflict", "resolve", conflicts[0].ID, "--adopt")
 		c.send("POST /Users", body).code(201)
 		if now := s.account(t, "pat@x.test"); now.ID != was {
 			t.Errorf("the account is %s, want %s", now.ID, was)
 		}
-		s.show(t, &conflicts, "conflict", "list")
+		s.Show(t, &conflicts, "conflict", "list")
 		if len(conflicts) != 0 {
 			t.Errorf("the conflicts are %+v, want none", conflicts)
 		}
@@ -225,7 +225,7 @@ func TestAccount_rebind(t *testing.T) {
 		again := c.user("pat@x.test")
 		c.group("Engineering", "pat")
 		c.real("pat2 pat@x.test active" + inEngineering)
-		s.cli(t, "identity", "rebind", again, "pat")
+		s.CLI(t, "identity", "rebind", again, "pat")
 		now := s.account(t, was)
 		if !now.Active || len(now.Identities) != 1 || now.Identities[0].ID != again || len(now.Teams) != 1 {
 			t.Errorf("after the rebind the old account is %+v, want it managed by the identity", now)
@@ -247,11 +247,11 @@ func TestAccount_migrate(t *testing.T) {
 		was := s.account(t, "pat").ID
 		migrate := []string{"connection", "migrate", "--from", "okta", "--to", "entra", "--match", "email"}
 		body := `{"userName":"pat@x.test","externalId":"e1"}`
-		if dry := s.cli(t, append(migrate, "--dry-run")...); !strings.Contains(dry, "pat") {
+		if dry := s.CLI(t, append(migrate, "--dry-run")...); !strings.Contains(dry, "pat") {
 			t.Errorf("connection migrate --dry-run says %q, want the account", dry)
 		}
 		to.send("POST /Users", body).fails(409, "uniqueness")
-		s.cli(t, migrate...)
+		s.CLI(t, migrate...)
 		id := to.send("POST /Users", body).code(201).id()
 		if now := s.account(t, "pat"); now.ID != was || !now.Active {
 			t.Errorf("the account is %+v, want %s", now, was)
@@ -267,15 +267,15 @@ func TestAccount_connection_that_manages_active_accounts_stays(t *testing.T) {
 	each(t, func(t *testing.T, s *server) {
 		c := s.idp(t, "okta", "okta")
 		c.users("pat")
-		if r := s.try("connection", "delete", "okta", "--confirm"); r.code != 1 || r.stderr == "" {
+		if r := s.Try("connection", "delete", "okta", "--confirm"); r.Code != 1 || r.Stderr == "" {
 			t.Errorf("connection delete: %+v, want exit 1", r)
 		}
-		s.cli(t, "connection", "disable", "okta")
+		s.CLI(t, "connection", "disable", "okta")
 		c.real("pat pat@x.test active")
 		if a := c.send("GET /Users", ""); a.status != 401 && a.status != 403 {
 			a.errorf("a disabled connection: want 401 or 403")
 		}
-		s.cli(t, "connection", "enable", "okta")
+		s.CLI(t, "connection", "enable", "okta")
 		c.send("GET /Users", "").code(200)
 	})
 }
@@ -284,17 +284,17 @@ func TestAccount_delete(t *testing.T) {
 	each(t, func(t *testing.T, s *server) {
 		c := s.idp(t, "okta", "okta")
 		c.users("pat", "sam")
-		if r := s.try("user", "delete", "pat"); r.code != 2 {
+		if r := s.Try("user", "delete", "pat"); r.Code != 2 {
 			t.Errorf("user delete without --confirm: %+v, want exit 2", r)
 		}
-		if r := s.try("user", "delete", "pat", "--confirm"); r.code != 1 {
+		if r := s.Try("user", "delete", "pat", "--confirm"); r.Code != 1 {
 			t.Errorf("user delete while the identity is active: %+v, want exit 1", r)
 		}
 		c.real("pat pat@x.test active")
 		c.patch("/Users/{pat}", off).code(200)
-		s.cli(t, "user", "delete", "pat", "--confirm")
+		s.CLI(t, "user", "delete", "pat", "--confirm")
 		c.real("pat gone\nsam sam@x.test active")
-		s.cli(t, "user", "delete", "sam", "--confirm", "--force")
+		s.CLI(t, "user", "delete", "sam", "--confirm", "--force")
 		c.real("sam gone")
 	})
 }

@@ -234,7 +234,7 @@ func TestBadInput_paths(t *testing.T) {
 		} {
 			target := path
 			if strings.HasPrefix(path, "//") {
-				target = s.url + path // in absolute form, or it would name a host
+				target = s.URL + path // in absolute form, or it would name a host
 			}
 			for _, method := range []string{"GET", "DELETE"} {
 				a := c.raw(method, target, "")
@@ -259,9 +259,9 @@ func TestBadInput_credentials_on_every_route(t *testing.T) {
 		c.users("pat")
 		c.group("G", "pat")
 		disabled := s.idp(t, "disabled", "")
-		s.cli(t, "connection", "disable", "disabled")
+		s.CLI(t, "connection", "disable", "disabled")
 		expired := c.on(t)
-		expired.token = s.cli(t, "token", "create", "--connection", "any", "--expires", "1s")
+		expired.token = s.CLI(t, "token", "create", "--connection", "any", "--expires", "1s")
 		time.Sleep(1100 * time.Millisecond)
 		clients := map[string]*idp{
 			"no credential": func() *idp { d := c.on(t); d.token = ""; return d }(),
@@ -371,7 +371,7 @@ func TestBadInput_roles_grant_nothing(t *testing.T) {
 		c.patch("/Users/{pat}", `{"op":"add","path":"roles","value":[{"value":"admin"}]},{"op":"add","value":{`+evil+`}}`).code(200)
 		c.patch("/Groups/{Engineering}", `{"op":"replace","path":"members","value":[{"value":"{pat}","type":"admin","role":"admin"}]}`).code(200)
 		c.real(in)
-		if shown := s.cli(t, "user", "show", "pat", "--json"); strings.Contains(shown, "admin") {
+		if shown := s.CLI(t, "user", "show", "pat", "--json"); strings.Contains(shown, "admin") {
 			t.Errorf("an admin: %s", shown)
 		}
 	})
@@ -416,7 +416,7 @@ func TestBadInput_foreign_address(t *testing.T) {
 			b.send("GET /Users", "").code(200).want("totalResults 0")
 		}
 		var conflicts []struct{ ID, Connection, Field, Value, Account, Detail, Time string }
-		s.show(t, &conflicts, "conflict", "list")
+		s.Show(t, &conflicts, "conflict", "list")
 		if len(conflicts) == 0 || conflicts[0].Connection != "b" || conflicts[0].Field != "email" {
 			t.Errorf("the conflicts are %+v, want one of b about an email", conflicts)
 		}
@@ -442,11 +442,11 @@ func TestBadInput_secrets_and_personal_data(t *testing.T) {
 		c.hidden(secret)
 		c.hidden(c.token)
 		for _, personal := range []string{"secret.test", "Canaryname"} {
-			if strings.Contains(s.log.String(), personal) {
+			if strings.Contains(s.Log.String(), personal) {
 				t.Errorf("the log holds the personal datum %q", personal)
 			}
 		}
-		_ = filepath.WalkDir(s.dir, func(path string, entry os.DirEntry, err error) error {
+		_ = filepath.WalkDir(s.Dir, func(path string, entry os.DirEntry, err error) error {
 			if err != nil || !entry.Type().IsRegular() {
 				return err
 			}
@@ -524,7 +524,7 @@ func TestBadInput_metacharacters(t *testing.T) {
 		}
 		c.send("GET /Users", "").code(200).want(fmt.Sprintf("totalResults %d", len(names)))
 		c.send("POST /Users", `{"userName":"lines","displayName":"a\r\nlevel=ERROR msg=forged\u001b[31m"}`)
-		if strings.Contains(s.log.String(), "\nlevel=ERROR msg=forged") {
+		if strings.Contains(s.Log.String(), "\nlevel=ERROR msg=forged") {
 			t.Error("a value forged a line of the log")
 		}
 	})

@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/rollcall-id/rollcall/conformance/harness"
 )
 
 // TestBigLink prints how long SCIM requests take while a link on a large group is worked off. It runs only where
@@ -23,7 +25,7 @@ func TestBigLink(t *testing.T) {
 	}
 	each(t, func(t *testing.T, s *server) {
 		c := s.idp(t, "okta", "okta")
-		s.cli(t, "team", "create", "--name", "eng", "--display-name", "Engineering")
+		s.CLI(t, "team", "create", "--name", "eng", "--display-name", "Engineering")
 		clients := c.clients(64)
 		ids := fill(t, clients, members)
 		var body strings.Builder
@@ -64,8 +66,8 @@ func TestBigLink(t *testing.T) {
 			})
 		}
 		began = time.Now()
-		line := s.where("link", "create", "--connection", "okta", "--group", "Everybody", "--team", "eng")
-		out, err := exec.Command(binary, line...).CombinedOutput() // with all the time that it takes
+		line := s.Where("link", "create", "--connection", "okta", "--group", "Everybody", "--team", "eng")
+		out, err := exec.Command(harness.Binary(), line...).CombinedOutput() // with all the time that it takes
 		close(done)
 		load.Wait()
 		if err != nil {
@@ -87,7 +89,7 @@ func fill(t *testing.T, clients []*idp, n int) []string {
 	t.Helper()
 	ids := make([]string, n)
 	var next atomic.Int64
-	parallel(len(clients), func(w int) {
+	harness.Parallel(len(clients), func(w int) {
 		for i := next.Add(1) - 1; i < int64(n); i = next.Add(1) - 1 {
 			a, err := clients[w].exchange("POST", "/scim/v2/Users", fmt.Sprintf(`{"userName":"u%06d@x.test","externalId":"e%d"}`, i, i))
 			if err != nil || a.status != 201 {

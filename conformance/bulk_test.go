@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/rollcall-id/rollcall/conformance/harness"
 )
 
 // Many operations in one request: RFC 7644, section 3.7, with its own examples in other words, and section 3.11. None of the
@@ -180,7 +182,7 @@ func TestBulk_requests_at_once_against_one_group(t *testing.T) {
 	required(t, func(c *idp) {
 		const requests, people = 6, 10
 		c.group("G")
-		parallel(requests, func(n int) {
+		harness.Parallel(requests, func(n int) {
 			var operations []string
 			for i := range people {
 				id := fmt.Sprintf("u%d-%d", n, i)

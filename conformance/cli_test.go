@@ -9,23 +9,25 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/rollcall-id/rollcall/conformance/harness"
 )
 
 // sayings asserts how a command that goes wrong says so: nothing on stdout, one line on stderr, and the exit code.
-func sayings(t *testing.T, r result, code int, line ...string) {
+func sayings(t *testing.T, r harness.Result, code int, line ...string) {
 	t.Helper()
 	name := "rollcall " + strings.Join(line, " ")
-	if r.code != code {
-		t.Errorf("%s: exit %d, want %d", name, r.code, code)
+	if r.Code != code {
+		t.Errorf("%s: exit %d, want %d", name, r.Code, code)
 	}
-	if r.stdout != "" {
-		t.Errorf("%s prints %q", name, r.stdout)
+	if r.Stdout != "" {
+		t.Errorf("%s prints %q", name, r.Stdout)
 	}
-	if !regexp.MustCompile(`^rollcall: [^\n]+\n$`).MatchString(r.stderr) {
-		t.Errorf("%s says %q, want one line that begins with rollcall:", name, r.stderr)
+	if !regexp.MustCompile(`^rollcall: [^\n]+\n$`).MatchString(r.Stderr) {
+		t.Errorf("%s says %q, want one line that begins with rollcall:", name, r.Stderr)
 	}
-	if code == 2 && !strings.Contains(r.stderr, "; ") {
-		t.Errorf("%s says %q, want what is wrong; what to type", name, r.stderr)
+	if code == 2 && !strings.Contains(r.Stderr, "; ") {
+		t.Errorf("%s says %q, want what is wrong; what to type", name, r.Stderr)
 	}
 }
 
@@ -35,10 +37,10 @@ func running(t *testing.T, suite func(t *testing.T, s *server)) {
 	each(t, func(t *testing.T, s *server) {
 		t.Run("over the socket", func(t *testing.T) { suite(t, s) })
 	})
-	for _, kind := range databases(t) {
+	for _, kind := range harness.Databases(t) {
 		t.Run(kind+" without a server", func(t *testing.T) {
 			s := prepare(t, kind)
-			s.cli(t, "db", "migrate")
+			s.CLI(t, "db", "migrate")
 			suite(t, s)
 		})
 	}
@@ -46,7 +48,7 @@ func running(t *testing.T, suite func(t *testing.T, s *server)) {
 
 func TestCLI_usage_errors(t *testing.T) {
 	s := prepare(t, "sqlite")
-	s.cli(t, "db", "migrate")
+	s.CLI(t, "db", "migrate")
 	for _, line := range []string{
 		"nonsense", "--nonsense", "connection nonsense", "connection create", "connection create a b",
 		"connection create okta --preset nonsense", "connection set okta", "connection set okta novalue", "connection show",
@@ -57,14 +59,14 @@ func TestCLI_usage_errors(t *testing.T) {
 		"group show", "adopt", "adopt --connection okta --match nickname", "serve extra", "serve --listen",
 	} {
 		args := strings.Fields(line)
-		sayings(t, s.try(args...), 2, args...)
+		sayings(t, s.Try(args...), 2, args...)
 	}
 }
 
 func TestCLI_failures(t *testing.T) {
 	running(t, func(t *testing.T, s *server) {
-		s.cli(t, "connection", "create", "okta", "--preset", "okta")
-		s.cli(t, "team", "create", "--name", "eng", "--display-name", "Engineering")
+		s.CLI(t, "connection", "create", "okta", "--preset", "okta")
+		s.CLI(t, "team", "create", "--name", "eng", "--display-name", "Engineering")
 		for _, line := range []string{
 			"connection create okta", "connection show nobody", "connection disable nobody", "connection delete nobody",
 			"token create --connection nobody", "token revoke nothing", "team create --name eng --display-name Again",
@@ -75,14 +77,14 @@ func TestCLI_failures(t *testing.T) {
 			"group show nothing", "conflict resolve nothing --dismiss", "adopt --connection nobody --match email --dry-run",
 		} {
 			args := strings.Fields(line)
-			sayings(t, s.try(args...), 1, args...)
+			sayings(t, s.Try(args...), 1, args...)
 		}
 	})
 }
 
 func TestCLI_settings(t *testing.T) {
 	running(t, func(t *testing.T, s *server) {
-		s.cli(t, "connection", "create", "okta", "--preset", "okta")
+		s.CLI(t, "connection", "create", "okta", "--preset", "okta")
 		type shown struct {
 			ID, Name, Preset string
 			Enabled          bool
@@ -93,7 +95,7 @@ func TestCLI_settings(t *testing.T) {
 		}
 		look := func(connection string) map[string]string {
 			var c shown
-			s.show(t, &c, "connection", "show", connection)
+			s.Show(t, &c, "connection", "show", connection)
 			if c.Name != connection || c.ID == "" || !c.Enabled {
 				t.Errorf("the connection is %+v", c)
 			}
@@ -117,22 +119,22 @@ func TestCLI_settings(t *testing.T) {
 		if !strings.HasSuffix(settings["username_template"], " default") {
 			t.Errorf("username_template is %q, want a default", settings["username_template"])
 		}
-		s.cli(t, "connection", "set", "okta", "restore_memberships=never", "bare_token=false")
+		s.CLI(t, "connection", "set", "okta", "restore_memberships=never", "bare_token=false")
 		settings = look("okta")
 		want(settings, "restore_memberships", "never set")
 		want(settings, "bare_token", "false set")
 		want(settings, "external_id_immutable", "true preset")
 		for _, wrong := range []string{"restore_memberships=sometimes", "bare_token=maybe", "nonsense=1", "restore_memberships=-3d"} {
-			if r := s.try("connection", "set", "okta", wrong); r.code != 2 && r.code != 1 {
+			if r := s.Try("connection", "set", "okta", wrong); r.Code != 2 && r.Code != 1 {
 				t.Errorf("connection set %s: %+v, want it refused", wrong, r)
 			}
 		}
-		s.cli(t, "connection", "create", "entra", "--preset", "entra")
+		s.CLI(t, "connection", "create", "entra", "--preset", "entra")
 		want(look("entra"), "restore_memberships", "always preset")
 		want(look("entra"), "external_id_immutable", "false default")
-		s.cli(t, "connection", "create", "entra2", "--preset", "entra-objectid")
+		s.CLI(t, "connection", "create", "entra2", "--preset", "entra-objectid")
 		want(look("entra2"), "external_id_immutable", "true preset")
-		s.cli(t, "connection", "create", "none")
+		s.CLI(t, "connection", "create", "none")
 		want(look("none"), "bare_token", "false default")
 	})
 }
@@ -152,21 +154,21 @@ func TestCLI_every_command(t *testing.T) {
 			"adopt --connection okta --match email --dry-run", "adopt --connection okta --match username --dry-run",
 			"db check", "db migrate", "connection delete second --confirm",
 		} {
-			s.cli(t, strings.Fields(line)...)
+			s.CLI(t, strings.Fields(line)...)
 		}
 		for _, line := range []string{
 			"connection list", "team list", "channel list --team eng", "link list", "rule list", "user list", "group list",
 			"identity list", "conflict list", "audit list", "token list",
 		} {
 			var list []map[string]any
-			s.show(t, &list, strings.Fields(line)...)
+			s.Show(t, &list, strings.Fields(line)...)
 			if list == nil {
 				t.Errorf("%s --json prints null, want a list", line)
 			}
 		}
 		var teams, channels []struct{ Name, Type, Team string }
-		s.show(t, &teams, "team", "list")
-		s.show(t, &channels, "channel", "list", "--team", "eng")
+		s.Show(t, &teams, "team", "list")
+		s.Show(t, &channels, "channel", "list", "--team", "eng")
 		types := map[string]string{}
 		for _, x := range append(teams, channels...) {
 			types[x.Name] = x.Type
@@ -183,7 +185,7 @@ func TestCLI_every_command(t *testing.T) {
 
 func TestCLI_flags_before_and_after(t *testing.T) {
 	running(t, func(t *testing.T, s *server) {
-		where := s.where()
+		where := s.Where()
 		for _, args := range [][]string{
 			append([]string{"team", "create", "--name", "one", "--display-name", "A"}, where...),
 			append(append([]string{}, where...), "team", "create", "--name", "two", "--display-name", "B"),
@@ -191,16 +193,16 @@ func TestCLI_flags_before_and_after(t *testing.T) {
 			append([]string{"connection", "create", "--preset", "okta", "one"}, where...),
 			append([]string{"connection", "create", "two", "--preset=okta"}, where...),
 		} {
-			if r := command(environment(), args...); r.code != 0 {
+			if r := harness.Command(harness.Environment(), args...); r.Code != 0 {
 				t.Errorf("rollcall %s: %+v", strings.Join(args, " "), r)
 			}
 		}
-		if r := command(environment(), append(append([]string{"--json"}, where...), "team", "list")...); r.code != 0 ||
-			!json.Valid([]byte(r.stdout)) {
+		if r := harness.Command(harness.Environment(), append(append([]string{"--json"}, where...), "team", "list")...); r.Code != 0 ||
+			!json.Valid([]byte(r.Stdout)) {
 			t.Errorf("--json before the command: %+v", r)
 		}
 		for _, name := range []string{"one", "two", "three"} {
-			if out := s.cli(t, "team", "list"); !strings.Contains(out, name) {
+			if out := s.CLI(t, "team", "list"); !strings.Contains(out, name) {
 				t.Errorf("team list says %q, want %s in it", out, name)
 			}
 		}
@@ -209,33 +211,33 @@ func TestCLI_flags_before_and_after(t *testing.T) {
 
 func TestCLI_environment_and_configuration(t *testing.T) {
 	running(t, func(t *testing.T, s *server) {
-		env := environment("ROLLCALL_DATA="+s.dir, "ROLLCALL_DATABASE="+s.database)
-		if r := command(env, "team", "create", "--name", "env", "--display-name", "E"); r.code != 0 {
+		env := harness.Environment("ROLLCALL_DATA="+s.Dir, "ROLLCALL_DATABASE="+s.Database)
+		if r := harness.Command(env, "team", "create", "--name", "env", "--display-name", "E"); r.Code != 0 {
 			t.Fatalf("with ROLLCALL_DATA: %+v", r)
 		}
-		if out := s.cli(t, "team", "list"); !strings.Contains(out, "env") {
+		if out := s.CLI(t, "team", "list"); !strings.Contains(out, "env") {
 			t.Errorf("team list says %q", out)
 		}
-		if r := command(environment("ROLLCALL_JSON=true"), append([]string{"team", "list"}, s.where()...)...); !json.Valid([]byte(r.stdout)) {
+		if r := harness.Command(harness.Environment("ROLLCALL_JSON=true"), append([]string{"team", "list"}, s.Where()...)...); !json.Valid([]byte(r.Stdout)) {
 			t.Errorf("with ROLLCALL_JSON: %+v", r)
 		}
 		file := filepath.Join(t.TempDir(), "rollcall.yaml")
-		text := "data: " + s.dir + "\n"
-		if s.database != "" {
-			text += "database: " + s.database + "\n"
+		text := "data: " + s.Dir + "\n"
+		if s.Database != "" {
+			text += "database: " + s.Database + "\n"
 		}
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if r := command(environment(), "--config", file, "team", "create", "--name", "conf", "--display-name", "C"); r.code != 0 {
+		if r := harness.Command(harness.Environment(), "--config", file, "team", "create", "--name", "conf", "--display-name", "C"); r.Code != 0 {
 			t.Fatalf("with --config: %+v", r)
 		}
 		elsewhere := t.TempDir()
-		r := command(environment("ROLLCALL_DATA="+elsewhere), append([]string{"team", "list"}, s.where()...)...)
-		if r.code != 0 || !strings.Contains(r.stdout, "conf") {
+		r := harness.Command(harness.Environment("ROLLCALL_DATA="+elsewhere), append([]string{"team", "list"}, s.Where()...)...)
+		if r.Code != 0 || !strings.Contains(r.Stdout, "conf") {
 			t.Errorf("a flag goes before the environment: %+v", r)
 		}
-		if r := command(environment(), "--config", file+".missing", "team", "list"); r.code == 0 {
+		if r := harness.Command(harness.Environment(), "--config", file+".missing", "team", "list"); r.Code == 0 {
 			t.Errorf("a configuration file that is missing: %+v", r)
 		}
 	})
@@ -243,19 +245,19 @@ func TestCLI_environment_and_configuration(t *testing.T) {
 
 func TestCLI_tokens(t *testing.T) {
 	running(t, func(t *testing.T, s *server) {
-		s.cli(t, "connection", "create", "okta")
+		s.CLI(t, "connection", "create", "okta")
 		token := s.newToken(t, "okta")
-		other := s.cli(t, "token", "create", "--connection", "okta", "--expires", "90d")
+		other := s.CLI(t, "token", "create", "--connection", "okta", "--expires", "90d")
 		if token == other {
 			t.Error("two tokens are the same")
 		}
 		var list []map[string]any
-		s.show(t, &list, "token", "list")
-		text := s.cli(t, "token", "list") + s.cli(t, "token", "list", "--json") + s.cli(t, "audit", "list", "--json")
+		s.Show(t, &list, "token", "list")
+		text := s.CLI(t, "token", "list") + s.CLI(t, "token", "list", "--json") + s.CLI(t, "audit", "list", "--json")
 		if len(list) != 2 || strings.Contains(text, token) || strings.Contains(text, other) {
 			t.Errorf("token list shows %s, want two tokens and not themselves", text)
 		}
-		sayings(t, s.try("token", "create", "--connection", "okta", "--expires", "-1d"), 2, "token create --expires -1d")
+		sayings(t, s.Try("token", "create", "--connection", "okta", "--expires", "-1d"), 2, "token create --expires -1d")
 	})
 }
 
@@ -274,7 +276,7 @@ func TestCLI_people_and_groups(t *testing.T) {
 				}
 			}
 			var users []account
-			s.show(t, &users, "user", "list")
+			s.Show(t, &users, "user", "list")
 			if len(users) != 1 || users[0].Username != "pat" || !users[0].Active {
 				t.Errorf("user list is %+v", users)
 			}
@@ -284,7 +286,7 @@ func TestCLI_people_and_groups(t *testing.T) {
 				ExternalID     string `json:"external_id"`
 				Members        int
 			}
-			s.show(t, &groups, "group", "list")
+			s.Show(t, &groups, "group", "list")
 			if len(groups) != 1 || groups[0].DisplayName != "Engineering" || groups[0].ExternalID != "g1" || groups[0].Members != 1 {
 				t.Errorf("group list is %+v", groups)
 			}
@@ -299,11 +301,11 @@ func TestCLI_people_and_groups(t *testing.T) {
 				ExternalID              string `json:"external_id"`
 				Active, Manages         bool
 			}
-			s.show(t, &identities, "identity", "list")
+			s.Show(t, &identities, "identity", "list")
 			if len(identities) != 1 || identities[0].ID != c.names["pat"] || !identities[0].Manages || !identities[0].Active {
 				t.Errorf("identity list is %+v", identities)
 			}
-			out := s.cli(t, "user", "show", "pat")
+			out := s.CLI(t, "user", "show", "pat")
 			for _, word := range []string{"pat@x.test", "eng", "town-square", `okta "Engineering"`} {
 				if !strings.Contains(out, word) {
 					t.Errorf("user show says %q, want %s in it", out, word)
@@ -311,16 +313,17 @@ func TestCLI_people_and_groups(t *testing.T) {
 			}
 		}
 		look(t)
-		s.stop(t)
+		s.Stop(t)
 		look(t)
 	})
 }
 
 func TestCLI_serve_refuses_a_folder_in_use(t *testing.T) {
-	s := start(t, "sqlite")
-	r := command(environment(), "serve", "--listen", "127.0.0.1:0", "--data", s.dir)
+	s := prepare(t, "sqlite")
+	s.Serve(t)
+	r := harness.Command(harness.Environment(), "serve", "--listen", "127.0.0.1:0", "--data", s.Dir)
 	sayings(t, r, 1, "serve on a folder that another server holds")
-	if r := command(environment(), "serve", "--listen", "nonsense", "--data", t.TempDir()); r.code == 0 {
+	if r := harness.Command(harness.Environment(), "serve", "--listen", "nonsense", "--data", t.TempDir()); r.Code == 0 {
 		t.Errorf("serve --listen nonsense: %+v", r)
 	}
 }
@@ -331,16 +334,16 @@ func TestCLI_dev(t *testing.T) {
 		t.Fatal("the printed lines need curl")
 	}
 	each(t, func(t *testing.T, s *server) {
-		s.stop(t)
-		s.serve(t, "--dev")
+		s.Stop(t)
+		s.Serve(t, "--dev")
 		var lines []string
 		for i := 0; i < 100 && len(lines) < 3; i++ {
 			time.Sleep(50 * time.Millisecond)
-			lines = regexp.MustCompile(`(?m)^curl .*$`).FindAllString(s.log.String(), -1)
+			lines = regexp.MustCompile(`(?m)^curl .*$`).FindAllString(s.Log.String(), -1)
 		}
-		for _, word := range []string{s.url + "/scim/v2", "rct_"} {
-			if !strings.Contains(s.log.String(), word) {
-				t.Errorf("serve --dev prints %q, want %s in it", s.log, word)
+		for _, word := range []string{s.URL + "/scim/v2", "rct_"} {
+			if !strings.Contains(s.Log.String(), word) {
+				t.Errorf("serve --dev prints %q, want %s in it", s.Log, word)
 			}
 		}
 		if len(lines) != 3 {
@@ -352,7 +355,7 @@ func TestCLI_dev(t *testing.T) {
 			if err != nil {
 				t.Fatalf("line %d: %v\n%s\n%s", i+1, err, line, out)
 			}
-			if s.show(t, &users, "user", "list"); len(users) != 1 {
+			if s.Show(t, &users, "user", "list"); len(users) != 1 {
 				t.Fatalf("after line %d the users are %+v, want one", i+1, users)
 			}
 			a := s.account(t, users[0].ID)

@@ -45,20 +45,20 @@ func (s *server) idp(t *testing.T, connection, preset string) *idp {
 	if preset != "" {
 		args = append(args, "--preset", preset)
 	}
-	s.cli(t, args...)
+	s.CLI(t, args...)
 	return &idp{
 		server: s, t: t, connection: connection, token: s.newToken(t, connection),
 		header: http.Header{"Content-Type": {media}, "Accept": {media}},
 		names: map[string]string{
 			"USER": userURN, "GROUP": groupURN, "ENT": entURN, "PATCHOP": patchURN, "SEARCH": searchURN,
-			"base": s.url + "/scim/v2", "missing": strings.Repeat("z", 26),
+			"base": s.URL + "/scim/v2", "missing": strings.Repeat("z", 26),
 		},
 	}
 }
 
 func (s *server) newToken(t *testing.T, connection string) string {
 	t.Helper()
-	token := s.cli(t, "token", "create", "--connection", connection)
+	token := s.CLI(t, "token", "create", "--connection", connection)
 	if !regexp.MustCompile(`^rct_\S{20,}$`).MatchString(token) {
 		t.Fatalf("token create prints %q, want the token alone", token)
 	}
@@ -140,11 +140,11 @@ func (c *idp) exchange(method, target, body string) (*answer, error) {
 	if body != "" {
 		reader = strings.NewReader(body)
 	}
-	req, err := http.NewRequest(method, c.url, reader)
+	req, err := http.NewRequest(method, c.URL, reader)
 	if err != nil {
 		return nil, err
 	}
-	req.URL = &url.URL{Scheme: "http", Host: strings.TrimPrefix(c.url, "http://"), Opaque: target}
+	req.URL = &url.URL{Scheme: "http", Host: strings.TrimPrefix(c.URL, "http://"), Opaque: target}
 	req.Header = c.header.Clone()
 	if body == "" {
 		req.Header.Del("Content-Type")
@@ -152,11 +152,8 @@ func (c *idp) exchange(method, target, body string) (*answer, error) {
 	if _, ok := req.Header["Authorization"]; !ok && c.token != "" {
 		req.Header.Set("Authorization", "Bearer "+c.token)
 	}
-	if c.addresses != nil {
-		n := c.addresses.Add(1)
-		req.Header.Set("X-Forwarded-For", fmt.Sprintf("10.1.%d.%d", n>>8&255, n&255))
-	}
-	res, err := c.http.Do(req)
+	c.From(req.Header)
+	res, err := c.HTTP.Do(req)
 	if err != nil {
 		return nil, err
 	}
@@ -403,7 +400,7 @@ func (c *idp) hangUp(method, target, body string) {
 
 // begin sends a request and leaves the answer, nil if that is not possible.
 func (c *idp) begin(method, target, body string) net.Conn {
-	conn, err := net.Dial("tcp", strings.TrimPrefix(c.url, "http://"))
+	conn, err := net.Dial("tcp", strings.TrimPrefix(c.URL, "http://"))
 	if err != nil {
 		return nil
 	}

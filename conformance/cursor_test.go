@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/rollcall-id/rollcall/conformance/harness"
 )
 
 // crowd makes n users, u00000 and so on, and gives their ids by their names.
@@ -13,7 +15,7 @@ func crowd(t *testing.T, c *idp, n int) map[string]string {
 	t.Helper()
 	clients := c.clients(32)
 	ids := make([]string, n)
-	parallel(len(clients), func(worker int) {
+	harness.Parallel(len(clients), func(worker int) {
 		for i := worker; i < n; i += len(clients) {
 			a, err := clients[worker].exchange("POST", "/scim/v2/Users?attributes=id", fmt.Sprintf(`{"userName":"u%05d@x.test","title":"T%d"}`, i, i%3))
 			if err != nil || a.status != 201 {
@@ -75,7 +77,7 @@ func (c *idp) cursorWalk(query string, between func()) map[string]int {
 func TestCursor_who_was_there_throughout_comes_exactly_once(t *testing.T) {
 	each(t, func(t *testing.T, s *server) {
 		size := 20_000
-		if s.database != "" {
+		if s.Database != "" {
 			size = 10_000
 		}
 		if testing.Short() {

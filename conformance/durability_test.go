@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"github.com/rollcall-id/rollcall/conformance/harness"
 )
 
 // clients gives n clients of one connection, each with a token of its own, so that no limit of one token is in the way.
@@ -47,7 +49,7 @@ func TestDurability_kill_in_the_middle_of_creates(t *testing.T) {
 		var next, done atomic.Int64
 		var mu sync.Mutex
 		acknowledged := map[string]bool{}
-		parallel(len(clients), func(worker int) {
+		harness.Parallel(len(clients), func(worker int) {
 			for i := next.Add(1); i <= int64(total); i = next.Add(1) {
 				name := fmt.Sprintf("u%05d@x.test", i)
 				a, err := clients[worker].exchange("POST", "/scim/v2/Users", fmt.Sprintf(`{"userName":%q,"externalId":"e%d"}`, name, i))
@@ -62,16 +64,16 @@ func TestDurability_kill_in_the_middle_of_creates(t *testing.T) {
 				acknowledged[name] = true
 				mu.Unlock()
 				if done.Add(1) == int64(total/2) {
-					s.kill(t)
+					s.Kill(t)
 				}
 			}
 		})
-		if s.process != nil {
+		if s.Running() {
 			t.Fatal("the server was not killed: too many creates failed")
 		}
-		s.serve(t)
+		s.Serve(t)
 		after := c.on(t)
-		after.names["base"] = s.url + "/scim/v2"
+		after.names["base"] = s.URL + "/scim/v2"
 		there := after.walk()
 		lost := 0
 		for name := range acknowledged {
@@ -86,7 +88,7 @@ func TestDurability_kill_in_the_middle_of_creates(t *testing.T) {
 			t.Errorf("%d of %d were acknowledged and %d are there: the kill was not in the middle", len(acknowledged), total, len(there))
 		}
 		t.Logf("%d acknowledged before the kill, %d there after it", len(acknowledged), len(there))
-		if out := s.cli(t, "db", "check"); out == "" {
+		if out := s.CLI(t, "db", "check"); out == "" {
 			t.Error("db check says nothing")
 		}
 		after.send("POST /Users", `{"userName":"after@x.test"}`).code(201)
@@ -101,7 +103,7 @@ func TestDurability_members_changed_at_once(t *testing.T) {
 		s.world(t, "okta")
 		clients := c.clients(workers)
 		var ids [workers][people]string
-		parallel(workers, func(w int) {
+		harness.Parallel(workers, func(w int) {
 			for i := range people {
 				a, err := clients[w].exchange("POST", "/scim/v2/Users", fmt.Sprintf(`{"userName":"u%d-%d@x.test"}`, w, i))
 				if err != nil || a.status != 201 {
@@ -128,7 +130,7 @@ func TestDurability_members_changed_at_once(t *testing.T) {
 			}
 		}
 		add, remove := `{"op":"add","path":"members","value":[{"value":"%s"}]}`, `{"op":"remove","path":"members[value eq \"%s\"]"}`
-		parallel(workers, func(w int) {
+		harness.Parallel(workers, func(w int) {
 			for i, id := range ids[w] {
 				if i%2 == 0 {
 					patch(w, fmt.Sprintf(add, id))
@@ -166,7 +168,7 @@ func TestDurability_equal_creates_at_once(t *testing.T) {
 		c := s.idp(t, "okta", "okta")
 		for _, target := range []string{"/scim/v2/Users", "/scim/v2/Groups"} {
 			var created, conflicts atomic.Int32
-			parallel(64, func(int) {
+			harness.Parallel(64, func(int) {
 				a, err := c.exchange("POST", target, `{"userName":"pat@x.test","externalId":"e1","displayName":"Engineering"}`)
 				switch {
 				case err != nil:
@@ -201,7 +203,7 @@ func TestDurability_no_lost_update(t *testing.T) {
 			entURN + ":costCenter", entURN + ":organization",
 		}
 		for round := range 5 {
-			parallel(len(attributes), func(i int) {
+			harness.Parallel(len(attributes), func(i int) {
 				a, err := c.exchange("PATCH", target, fmt.Sprintf(
 					`{"Operations":[{"op":"replace","path":%q,"value":"round %d"}]}`, attributes[i], round))
 				if err != nil || a.status != 200 {
@@ -218,7 +220,7 @@ func TestDurability_no_lost_update(t *testing.T) {
 		}
 		version := c.version("/Users/{pat}")
 		var won, stale atomic.Int32
-		parallel(16, func(i int) {
+		harness.Parallel(16, func(i int) {
 			a, err := c.with("If-Match", version).exchange("PATCH", target, fmt.Sprintf(
 				`{"Operations":[{"op":"replace","path":"title","value":"writer %d"}]}`, i))
 			switch {
@@ -244,7 +246,7 @@ func TestDurability_client_goes_away(t *testing.T) {
 		c := s.idp(t, "okta", "okta")
 		clients := c.clients(32)
 		var made atomic.Int32
-		parallel(len(clients), func(w int) {
+		harness.Parallel(len(clients), func(w int) {
 			for i := range 20 {
 				body := fmt.Sprintf(`{"userName":"u%d-%d@x.test","externalId":"e%d-%d"}`, w, i, w, i)
 				if i%4 == 3 {

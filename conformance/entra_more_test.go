@@ -5,6 +5,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/rollcall-id/rollcall/conformance/harness"
 )
 
 func TestEntra_E12_members(t *testing.T) {
@@ -209,7 +211,7 @@ func TestEntra_E18_load(t *testing.T) {
 	entra(t, func(c *idp) {
 		var refused atomic.Int32
 		began := time.Now()
-		parallel(10, func(worker int) {
+		harness.Parallel(10, func(worker int) {
 			for i := range 20 {
 				a, err := c.exchange("POST", "/scim/v2/Users", fmt.Sprintf(`{"userName":"u%d-%d@x.test"}`, worker, i))
 				if err != nil || a.status != 201 {

@@ -42,7 +42,7 @@ func TestFault_10_slow_clients(t *testing.T) {
 		c.users("pat")
 		authorized := "Host: x\r\nAuthorization: Bearer " + c.newToken(t, "any") + "\r\n" // each token has its own rate
 		for i := range 2000 {
-			conn, err := net.Dial("tcp", strings.TrimPrefix(c.url, "http://"))
+			conn, err := net.Dial("tcp", strings.TrimPrefix(c.URL, "http://"))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -82,7 +82,7 @@ func TestFault_16_groups_make_nobody_an_administrator(t *testing.T) {
 		c := s.idp(t, "any", "")
 		s.world(t, "any")
 		c.users("pat", "sam")
-		s.cli(t, "user", "deactivate", "pat")
+		s.CLI(t, "user", "deactivate", "pat")
 		member := `{"value":"{pat}","type":"admin","role":"system_admin","roles":["system_admin"],"active":true,"primary":true}`
 		c.send("POST /Groups", `{"displayName":"system_admin","roles":[{"value":"system_admin"}],"members":[`+member+`,{"value":"{sam}"}]}`).code(201)
 		c.names["Engineering"] = c.send("POST /Groups", `{"displayName":"Engineering","members":[`+member+`]}`).code(201).id()
@@ -90,7 +90,7 @@ func TestFault_16_groups_make_nobody_an_administrator(t *testing.T) {
 		c.send("PUT /Groups/{Engineering}", `{"displayName":"Engineering","isAdmin":true,"members":[`+member+`]}`).code(200)
 		c.real("pat pat@x.test suspended\nsam sam@x.test active")
 		for _, name := range []string{"pat", "sam"} {
-			if shown := s.cli(t, "user", "show", name, "--json"); strings.Contains(strings.ReplaceAll(shown, `"system_admin"`, ""), "admin") {
+			if shown := s.CLI(t, "user", "show", name, "--json"); strings.Contains(strings.ReplaceAll(shown, `"system_admin"`, ""), "admin") {
 				t.Errorf("%s is an administrator: %s", name, shown)
 			}
 		}
@@ -135,7 +135,7 @@ func TestFault_21_canaries_are_not_told(t *testing.T) {
 		c.hidden(secretCanary)
 		c.personalData()
 		c.hidden(c.token)
-		if log := s.log.String(); strings.Contains(log, personalCanary) {
+		if log := s.Log.String(); strings.Contains(log, personalCanary) {
 			t.Error("the log holds what is personal")
 		}
 	})

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/rollcall-id/rollcall/conformance/harness"
 )
 
 // mapped runs a suite with a connection of this preset and the places of world.
@@ -44,7 +46,7 @@ func TestMapping_usernames(t *testing.T) {
 func (c *idp) accountOf(id string) account {
 	c.t.Helper()
 	var list []struct{ ID, Account string }
-	c.show(c.t, &list, "identity", "list")
+	c.Show(c.t, &list, "identity", "list")
 	for _, i := range list {
 		if i.ID == id {
 			return c.account(c.t, i.Account)
@@ -85,7 +87,7 @@ func TestMapping_reserved_usernames(t *testing.T) {
 			if a.status != 201 && a.status != 400 {
 				a.errorf("want it refused, or another username")
 			}
-			if r := c.try("user", "show", word, "--json"); r.code == 0 {
+			if r := c.Try("user", "show", word, "--json"); r.Code == 0 {
 				c.t.Errorf("there is an account %q, which would mention everybody", word)
 			}
 		}
@@ -137,7 +139,7 @@ func TestMapping_address_of_another_account(t *testing.T) {
 			t.Error("no event tells of the skipped address")
 		}
 		var conflicts []struct{ Connection, Field, Value string }
-		s.show(t, &conflicts, "conflict", "list")
+		s.Show(t, &conflicts, "conflict", "list")
 		if len(conflicts) == 0 || conflicts[0].Connection != "b" {
 			t.Errorf("the conflicts are %+v, want one of b", conflicts)
 		}
@@ -175,11 +177,11 @@ func TestMapping_links(t *testing.T) {
 			},
 		)
 		c.group("Late", "pat", "sam")
-		c.cli(c.t, "link", "create", "--connection", "okta", "--group", "Late", "--team", "ops", "--role", "admin")
+		c.CLI(c.t, "link", "create", "--connection", "okta", "--group", "Late", "--team", "ops", "--role", "admin")
 		c.real("pat pat@x.test active\nops admin: link: okta \"Late\"")
 		c.group("Ops", "pat")
 		c.real("pat pat@x.test active\nops admin: link: okta \"Late\"; link: okta \"Ops\"")
-		c.cli(c.t, "link", "delete", c.linkID("Late"))
+		c.CLI(c.t, "link", "delete", c.linkID("Late"))
 		c.real("pat pat@x.test active\nops: link: okta \"Ops\"\nsam sam@x.test active")
 	})
 }
@@ -188,7 +190,7 @@ func TestMapping_links(t *testing.T) {
 func (c *idp) linkID(group string) string {
 	c.t.Helper()
 	var list []struct{ ID, Connection, Group, Team, Channel, Role string }
-	c.show(c.t, &list, "link", "list")
+	c.Show(c.t, &list, "link", "list")
 	for _, l := range list {
 		if l.Group == group && l.Connection == c.connection {
 			return l.ID
@@ -205,7 +207,7 @@ func TestMapping_link_follows_and_sleeps(t *testing.T) {
 				Group string
 				Awake bool
 			}
-			c.show(c.t, &list, "link", "list")
+			c.Show(c.t, &list, "link", "list")
 			for _, l := range list {
 				if l.Group == "Engineering" || l.Group == "Engineers" {
 					return l.Awake
@@ -244,7 +246,7 @@ func TestMapping_rules(t *testing.T) {
 		c := s.idp(t, "okta", "")
 		c.users("pat", "sam")
 		c.group("chat-eng-backend", "pat")
-		s.cli(t, "rule", "create", "--connection", "okta", "--pattern", "chat-{team}-{channel}", "--team", "{team}", "--channel",
+		s.CLI(t, "rule", "create", "--connection", "okta", "--pattern", "chat-{team}-{channel}", "--team", "{team}", "--channel",
 			"{channel}", "--create")
 		in := "pat pat@x.test active\neng: rule: okta \"chat-eng-backend\"\neng/backend: rule: okta \"chat-eng-backend\""
 		c.real(in)
@@ -254,7 +256,7 @@ func TestMapping_rules(t *testing.T) {
 			eng/back-end: rule: okta "chat-eng-back-end"`)
 		c.group("no-match", "sam")
 		var channels []struct{ Name, Type, Team string }
-		s.show(t, &channels, "channel", "list", "--team", "eng")
+		s.Show(t, &channels, "channel", "list", "--team", "eng")
 		types := map[string]string{}
 		for _, ch := range channels {
 			types[ch.Name] = ch.Type
@@ -262,7 +264,7 @@ func TestMapping_rules(t *testing.T) {
 		if types["backend"] != "P" || types["back-end"] != "P" {
 			t.Errorf("the channels of the rule are %+v, want them private", channels)
 		}
-		if out := s.cli(t, "rule", "test", "chat-eng-back-end"); !strings.Contains(out, "eng") || !strings.Contains(out, "back-end") {
+		if out := s.CLI(t, "rule", "test", "chat-eng-back-end"); !strings.Contains(out, "eng") || !strings.Contains(out, "back-end") {
 			t.Errorf("rule test says %q", out)
 		}
 		before := len(s.events(t, ""))
@@ -271,7 +273,7 @@ func TestMapping_rules(t *testing.T) {
 		if len(s.events(t, "")) <= before {
 			t.Error("no event tells that the group left its rule")
 		}
-		if r := s.try("rule", "create", "--connection", "okta", "--pattern", "a-{team}", "--team", "{team}", "--role", "admin"); r.code == 0 {
+		if r := s.Try("rule", "create", "--connection", "okta", "--pattern", "a-{team}", "--team", "{team}", "--role", "admin"); r.Code == 0 {
 			t.Error("a rule grants admin")
 		}
 	})
@@ -281,10 +283,10 @@ func TestMapping_rule_without_create_waits_for_the_place(t *testing.T) {
 	each(t, func(t *testing.T, s *server) {
 		c := s.idp(t, "okta", "")
 		c.users("pat")
-		s.cli(t, "rule", "create", "--connection", "okta", "--pattern", "chat-{team}", "--team", "{team}")
+		s.CLI(t, "rule", "create", "--connection", "okta", "--pattern", "chat-{team}", "--team", "{team}")
 		c.group("chat-nowhere", "pat")
 		c.real("pat pat@x.test active")
-		s.cli(t, "team", "create", "--name", "eng", "--display-name", "Engineering")
+		s.CLI(t, "team", "create", "--name", "eng", "--display-name", "Engineering")
 		c.group("chat-eng", "pat")
 		c.real("pat pat@x.test active\neng: rule: okta \"chat-eng\"")
 	})
@@ -342,13 +344,13 @@ func TestMapping_default_channels(t *testing.T) {
 }
 
 func TestMapping_default_channels_of_the_configuration(t *testing.T) {
-	for _, kind := range databases(t) {
+	for _, kind := range harness.Databases(t) {
 		t.Run(kind, func(t *testing.T) {
 			s := prepare(t, kind)
-			s.serve(t, "--default-channels", "news")
+			s.Serve(t, "--default-channels", "news")
 			c := s.idp(t, "okta", "")
 			s.world(t, "okta")
-			s.cli(t, "channel", "create", "--team", "eng", "--name", "news", "--display-name", "News")
+			s.CLI(t, "channel", "create", "--team", "eng", "--name", "news", "--display-name", "News")
 			c.users("pat")
 			c.group("Engineering", "pat")
 			c.group("Ops", "pat")
@@ -362,7 +364,7 @@ func TestMapping_default_channels_of_the_configuration(t *testing.T) {
 
 func TestMapping_username_template(t *testing.T) {
 	mapped(t, "", func(c *idp) {
-		c.cli(c.t, "connection", "set", "okta", "username_template={first_name}.{last_name}")
+		c.CLI(c.t, "connection", "set", "okta", "username_template={first_name}.{last_name}")
 		c.run(
 			step{
 				name: "by the template", send: "POST /Users", status: 201, save: "pat", real: "pat.lee 77@x.test active",

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/rollcall-id/rollcall/conformance/harness"
 )
 
 // oauthClient is what client create prints.
@@ -28,7 +30,7 @@ type oauthClient struct {
 func (s *server) grant(t *testing.T, client oauthClient) (int, map[string]any) {
 	t.Helper()
 	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {client.ID}, "client_secret": {client.Secret}}
-	res, err := s.http.PostForm(s.url+"/oauth/token", form)
+	res, err := s.HTTP.PostForm(s.URL+"/oauth/token", form)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,9 +70,9 @@ func TestOAuth_client_credentials_from_beginning_to_end(t *testing.T) {
 	each(t, func(t *testing.T, s *server) {
 		okta, entra := s.idp(t, "okta", "okta"), s.idp(t, "entra", "entra")
 		var client, other oauthClient
-		s.show(t, &client, "client", "create", "--connection", "okta")
-		s.show(t, &other, "client", "create", "--connection", "entra")
-		if want := s.url + "/oauth/token"; s.database == "" && client.TokenURL != want {
+		s.Show(t, &client, "client", "create", "--connection", "okta")
+		s.Show(t, &other, "client", "create", "--connection", "entra")
+		if want := s.URL + "/oauth/token"; s.Database == "" && client.TokenURL != want {
 			t.Errorf("token_url is %q, want %q", client.TokenURL, want)
 		}
 		token, others := s.accessToken(t, client), s.accessToken(t, other)
@@ -88,35 +90,35 @@ func TestOAuth_client_credentials_from_beginning_to_end(t *testing.T) {
 		if a := entra.with("Authorization", "Bearer "+others).send("GET /Users/{alice}", ""); a.status != 404 {
 			a.errorf("seen by another connection")
 		}
-		if log := s.cli(t, "audit", "list", "--json"); !strings.Contains(log, client.ID) || strings.Contains(log, client.Secret) {
+		if log := s.CLI(t, "audit", "list", "--json"); !strings.Contains(log, client.ID) || strings.Contains(log, client.Secret) {
 			t.Error("the audit log does not name the client, or holds its secret")
 		}
 
 		// Keys rotate; a leaked one is dropped.
-		s.cli(t, "key", "rotate")
+		s.CLI(t, "key", "rotate")
 		okta.bearing(token, 200, "the token of the key before")
 		next := s.accessToken(t, client)
-		s.cli(t, "key", "rotate", "--drop-old")
+		s.CLI(t, "key", "rotate", "--drop-old")
 		okta.bearing(token, 401, "after its key was dropped")
 		okta.bearing(next, 401, "after its key was dropped")
 		token = s.accessToken(t, client)
 		okta.bearing(token, 200, "a new token")
 
-		s.cli(t, "connection", "disable", "okta")
+		s.CLI(t, "connection", "disable", "okta")
 		okta.bearing(token, 403, "while the connection is disabled")
 		if status, body := s.grant(t, client); status != 400 || body["error"] != "unauthorized_client" {
 			t.Errorf("a token while the connection is disabled: %d %v", status, body)
 		}
-		s.cli(t, "connection", "enable", "okta")
+		s.CLI(t, "connection", "enable", "okta")
 
-		s.cli(t, "client", "revoke", client.ID)
+		s.CLI(t, "client", "revoke", client.ID)
 		okta.bearing(token, 401, "after its client was revoked")
 		if status, body := s.grant(t, client); status != 401 || body["error"] != "invalid_client" {
 			t.Errorf("a token for a revoked client: %d %v", status, body)
 		}
 		entra.bearing(s.accessToken(t, other), 200, "another client")
-		s.stop(t) // then its log is whole
-		if log := s.log.String(); strings.Contains(log, client.Secret) || strings.Contains(log, token) || !strings.Contains(log, "token_id="+client.ID) {
+		s.Stop(t) // then its log is whole
+		if log := s.Log.String(); strings.Contains(log, client.Secret) || strings.Contains(log, token) || !strings.Contains(log, "token_id="+client.ID) {
 			t.Error("the server's log holds a secret, or does not name the client")
 		}
 	})
@@ -126,15 +128,15 @@ func TestOAuth_tokens_and_keys_outlive_the_process(t *testing.T) {
 	each(t, func(t *testing.T, s *server) {
 		var client oauthClient
 		okta := s.idp(t, "okta", "okta")
-		s.show(t, &client, "client", "create", "--connection", "okta")
-		s.stop(t)
-		s.serve(t, "--base-url", "https://chat.example.com")
+		s.Show(t, &client, "client", "create", "--connection", "okta")
+		s.Stop(t)
+		s.Serve(t, "--base-url", "https://chat.example.com")
 		token := s.accessToken(t, client)
-		s.stop(t)
-		s.serve(t, "--base-url", "https://chat.example.com")
+		s.Stop(t)
+		s.Serve(t, "--base-url", "https://chat.example.com")
 		okta.bearing(token, 200, "after a restart")
 		for _, path := range []string{"/.well-known/jwks.json", "/.well-known/oauth-authorization-server"} {
-			res, err := s.http.Get(s.url + path)
+			res, err := s.HTTP.Get(s.URL + path)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -150,7 +152,7 @@ func TestOAuth_failures_are_answered_alike_and_then_slowed_down(t *testing.T) {
 	each(t, func(t *testing.T, s *server) {
 		var client oauthClient
 		c := s.idp(t, "okta", "okta")
-		s.show(t, &client, "client", "create", "--connection", "okta")
+		s.Show(t, &client, "client", "create", "--connection", "okta")
 		_, wrong := s.grant(t, oauthClient{ID: client.ID, Secret: client.Secret + "x"})
 		_, unknown := s.grant(t, oauthClient{ID: strings.Repeat("0", 26), Secret: client.Secret})
 		if fmt.Sprint(wrong) != fmt.Sprint(unknown) {
@@ -196,14 +198,14 @@ func TestOAuth_token_of_an_issuer_of_the_connection(t *testing.T) {
 		}
 		return text
 	}
-	for _, kind := range databases(t) {
+	for _, kind := range harness.Databases(t) {
 		t.Run(kind, func(t *testing.T) {
 			s := prepare(t, kind)
-			s.serve(t, "--outbound-allow", "127.0.0.1/32")
+			s.Serve(t, "--outbound-allow", "127.0.0.1/32")
 			entra := s.idp(t, "entra", "entra")
 			good := sign(jwt.SigningMethodRS256, key, nil)
 			entra.bearing(good, 401, "before the issuer is set")
-			s.cli(t, "connection", "set", "entra", "jwt_issuer=https://sts.example.com/tenant/", "jwt_audience=api://rollcall",
+			s.CLI(t, "connection", "set", "entra", "jwt_issuer=https://sts.example.com/tenant/", "jwt_audience=api://rollcall",
 				"jwt_jwks_url="+issuer.URL, "jwt_subjects=app")
 			entra.bearing(good, 200, "when the issuer is set")
 			entra.bearing(sign(jwt.SigningMethodRS256, key, map[string]any{"appid": "stranger"}), 401, "another program")
@@ -214,11 +216,11 @@ func TestOAuth_token_of_an_issuer_of_the_connection(t *testing.T) {
 			entra.bearing(good, 200, "the good one after all that")
 
 			// The same setting leads nowhere while the network is not allowed.
-			s.stop(t)
-			s.serve(t)
+			s.Stop(t)
+			s.Serve(t)
 			entra.bearing(good, 401, "without --outbound-allow")
-			s.stop(t) // then its log is whole
-			if !strings.Contains(s.log.String(), "--outbound-allow") {
+			s.Stop(t) // then its log is whole
+			if !strings.Contains(s.Log.String(), "--outbound-allow") {
 				t.Error("the log does not say what to do")
 			}
 		})

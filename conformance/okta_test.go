@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/rollcall-id/rollcall/conformance/harness"
 )
 
 // okta runs a suite as Okta's client against a connection with its preset and the places of world.
@@ -108,10 +110,10 @@ func TestOkta_O3_create_with_groups_and_password(t *testing.T) {
 // hidden asserts that a secret stands neither in the log nor in the audit log.
 func (c *idp) hidden(secret string) {
 	c.t.Helper()
-	if strings.Contains(c.log.String(), secret) {
+	if strings.Contains(c.Log.String(), secret) {
 		c.t.Errorf("the log holds %q", secret)
 	}
-	if strings.Contains(c.cli(c.t, "audit", "list", "--json"), secret) {
+	if strings.Contains(c.CLI(c.t, "audit", "list", "--json"), secret) {
 		c.t.Errorf("the audit log holds %q", secret)
 	}
 }
@@ -350,7 +352,7 @@ func TestOkta_O7_unlink_and_push_again(t *testing.T) {
 func TestOkta_O8_import_pages(t *testing.T) {
 	okta(t, func(c *idp) {
 		const total = 250
-		parallel(8, func(worker int) {
+		harness.Parallel(8, func(worker int) {
 			for i := worker; i < total; i += 8 {
 				a, err := c.exchange("POST", "/scim/v2/Users", fmt.Sprintf(`{"userName":"u%03d@x.test","externalId":"e%d"}`, i, i))
 				if err != nil || a.status != 201 {
@@ -390,7 +392,7 @@ func TestOkta_O9_header_token_and_errors(t *testing.T) {
 		plain := c.idp(c.t, "plain", "")
 		plain.send("GET /Users", "").code(200)
 		plain.with("Authorization", plain.token).send("GET /Users", "").code(401)
-		c.cli(c.t, "connection", "set", "plain", "bare_token=true")
+		c.CLI(c.t, "connection", "set", "plain", "bare_token=true")
 		plain.with("Authorization", plain.token).send("GET /Users", "").code(200)
 		for _, preset := range []string{"entra", "onelogin", "jumpcloud", "ping", "entra-objectid"} {
 			other := c.idp(c.t, preset, preset)

@@ -10,15 +10,17 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/rollcall-id/rollcall/conformance/harness"
 )
 
 // measured starts the server with metrics on an address of their own, which it returns.
 func (s *server) measured(t *testing.T) (url string) {
 	t.Helper()
-	s.serve(t, "--metrics-listen", "127.0.0.1:0")
+	s.Serve(t, "--metrics-listen", "127.0.0.1:0")
 	pattern := regexp.MustCompile(`http://127\.0\.0\.1:[0-9]+/metrics`)
 	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
-		if url := pattern.FindString(s.log.String()); url != "" {
+		if url := pattern.FindString(s.Log.String()); url != "" {
 			return url
 		}
 	}
@@ -29,7 +31,7 @@ func (s *server) measured(t *testing.T) (url string) {
 // fetch gets a URL without a token.
 func (s *server) fetch(t *testing.T, url string) (status int, body string) {
 	t.Helper()
-	res, err := s.http.Get(url)
+	res, err := s.HTTP.Get(url)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +84,7 @@ func (s *server) metrics(t *testing.T, url string, lines []string) (text string)
 }
 
 func TestMetrics_tell_of_requests_and_hold_no_id_and_no_name(t *testing.T) {
-	for _, kind := range databases(t) {
+	for _, kind := range harness.Databases(t) {
 		t.Run(kind, func(t *testing.T) {
 			s := prepare(t, kind)
 			url := s.measured(t)
@@ -103,7 +105,7 @@ func TestMetrics_tell_of_requests_and_hold_no_id_and_no_name(t *testing.T) {
 					t.Errorf("the metrics hold %s", canary)
 				}
 			}
-			if status, _ := s.fetch(t, s.url+"/metrics"); status != 401 {
+			if status, _ := s.fetch(t, s.URL+"/metrics"); status != 401 {
 				t.Errorf("the main address answers /metrics with %d", status)
 			}
 			if status, _ := s.fetch(t, strings.TrimSuffix(url, "/metrics")+"/scim/v2/Users"); status != 404 {
@@ -114,20 +116,20 @@ func TestMetrics_tell_of_requests_and_hold_no_id_and_no_name(t *testing.T) {
 }
 
 func TestMetrics_tell_of_connections_and_tokens(t *testing.T) {
-	for _, kind := range databases(t) {
+	for _, kind := range harness.Databases(t) {
 		t.Run(kind, func(t *testing.T) {
 			s := prepare(t, kind)
-			s.cli(t, "db", "migrate")
-			s.cli(t, "connection", "create", "calm")
-			s.cli(t, "connection", "create", "off")
-			s.cli(t, "connection", "disable", "off")
-			s.cli(t, "token", "create", "--connection", "calm", "--expires", "10d")
+			s.CLI(t, "db", "migrate")
+			s.CLI(t, "connection", "create", "calm")
+			s.CLI(t, "connection", "create", "off")
+			s.CLI(t, "connection", "disable", "off")
+			s.CLI(t, "token", "create", "--connection", "calm", "--expires", "10d")
 			url := s.measured(t)
 			var tokens []struct {
 				ID       string
 				Expiring bool
 			}
-			if s.show(t, &tokens, "token", "list"); len(tokens) != 1 || !tokens[0].Expiring {
+			if s.Show(t, &tokens, "token", "list"); len(tokens) != 1 || !tokens[0].Expiring {
 				t.Fatalf("tokens: %+v", tokens)
 			}
 			text := s.metrics(t, url, []string{
@@ -143,9 +145,9 @@ func TestMetrics_tell_of_connections_and_tokens(t *testing.T) {
 
 func TestServe_answers_its_guards_while_many_clients_stall(t *testing.T) {
 	s := prepare(t, "sqlite")
-	s.serve(t)
+	s.Serve(t)
 	c := s.idp(t, "any", "")
-	address := strings.TrimPrefix(s.url, "http://")
+	address := strings.TrimPrefix(s.URL, "http://")
 	for i := range 2000 {
 		conn, err := net.Dial("tcp", address)
 		if err != nil {
@@ -163,7 +165,7 @@ func TestServe_answers_its_guards_while_many_clients_stall(t *testing.T) {
 	for range 20 {
 		for _, path := range []string{"/healthz", "/readyz"} {
 			begin := time.Now()
-			if status, body := s.fetch(t, s.url+path); status != http.StatusOK || time.Since(begin) > time.Second {
+			if status, body := s.fetch(t, s.URL+path); status != http.StatusOK || time.Since(begin) > time.Second {
 				t.Errorf("%s: status %d after %s: %s", path, status, time.Since(begin), body)
 			}
 		}
@@ -176,10 +178,10 @@ func TestServe_answers_its_guards_while_many_clients_stall(t *testing.T) {
 }
 
 func TestServe_limits_and_log_are_settings(t *testing.T) {
-	for _, kind := range databases(t) {
+	for _, kind := range harness.Databases(t) {
 		t.Run(kind, func(t *testing.T) {
 			s := prepare(t, kind)
-			s.serve(t, "--rate-limit", "1", "--rate-burst", "3", "--log-format", "json")
+			s.Serve(t, "--rate-limit", "1", "--rate-burst", "3", "--log-format", "json")
 			c := s.idp(t, "any", "")
 			id := c.send("POST /Users", `{"userName":"pat@x.test"}`).code(201).id()
 			limited := 0
@@ -196,16 +198,16 @@ func TestServe_limits_and_log_are_settings(t *testing.T) {
 				c.send("PATCH /Users/"+id, `{"Operations":[{"op":"replace","path":"active","value":false}]}`).code(200)
 			}
 			c.send("DELETE /Users/"+id, "").code(204)
-			s.stop(t)
+			s.Stop(t)
 			if requests := s.requests(t); requests != 14 {
 				t.Errorf("the log has %d requests, want 14", requests)
 			}
-			if strings.Contains(s.log.String(), "pat@x.test") {
+			if strings.Contains(s.Log.String(), "pat@x.test") {
 				t.Error("the log holds a name")
 			}
 			for flag, bad := range map[string]string{"--rate-limit": "0", "--rate-burst": "-1", "--log-format": "xml", "--log-level": "loud", "--metrics-listen": "9090"} {
-				if r := s.try("serve", flag, bad); r.code != 2 || !strings.Contains(r.stderr, flag) {
-					t.Errorf("%s %s: exit %d, %s", flag, bad, r.code, r.stderr)
+				if r := s.Try("serve", flag, bad); r.Code != 2 || !strings.Contains(r.Stderr, flag) {
+					t.Errorf("%s %s: exit %d, %s", flag, bad, r.Code, r.Stderr)
 				}
 			}
 		})
@@ -215,7 +217,7 @@ func TestServe_limits_and_log_are_settings(t *testing.T) {
 // requests counts the requests in a log in JSON, and checks their lines.
 func (s *server) requests(t *testing.T) (n int) {
 	t.Helper()
-	for line := range strings.Lines(s.log.String()) {
+	for line := range strings.Lines(s.Log.String()) {
 		var v struct {
 			Msg, Route, Connection string
 			Status                 int

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"github.com/rollcall-id/rollcall/conformance/harness"
 )
 
 func TestRequired_06_unique_names(t *testing.T) {
@@ -215,7 +217,7 @@ func TestRequired_09_create(t *testing.T) {
 			},
 		)
 		var conflicts []struct{ Connection, Field, Value, Account, Detail, Time string }
-		c.show(t, &conflicts, "conflict", "list")
+		c.Show(t, &conflicts, "conflict", "list")
 		if len(conflicts) == 0 || conflicts[0].Connection != "any" {
 			c.t.Errorf("the conflicts are %+v, want one of the connection", conflicts)
 		}
@@ -507,7 +509,7 @@ func TestRequired_16_rate_limit(t *testing.T) {
 	required(t, func(c *idp) {
 		var limited atomic.Pointer[answer]
 		var passed atomic.Int32
-		parallel(32, func(int) {
+		harness.Parallel(32, func(int) {
 			for range 400 {
 				a, err := c.exchange("GET", "/scim/v2/Users?count=0", "")
 				if err != nil || limited.Load() != nil {

@@ -116,7 +116,7 @@ func TestRequired_02_unauthorized(t *testing.T) {
 				}
 			}
 		}
-		c.cli(c.t, "token", "revoke", c.tokenID())
+		c.CLI(c.t, "token", "revoke", c.tokenID())
 		c.send("GET /Users", "").code(401)
 	})
 }
@@ -125,7 +125,7 @@ func TestRequired_02_unauthorized(t *testing.T) {
 func (c *idp) tokenID() string {
 	c.t.Helper()
 	var list []struct{ ID string }
-	c.show(c.t, &list, "token", "list")
+	c.Show(c.t, &list, "token", "list")
 	if len(list) != 1 || list[0].ID == "" {
 		c.t.Fatalf("token list is %+v, want one token with its id", list)
 	}

@@ -26,7 +26,7 @@ func (c *idp) extend(schema string) {
 	if err := os.WriteFile(file, []byte(schema), 0o600); err != nil {
 		c.t.Fatal(err)
 	}
-	c.cli(c.t, "schema", "add", "--connection", c.connection, "--file", file)
+	c.CLI(c.t, "schema", "add", "--connection", c.connection, "--file", file)
 }
 
 func costsClient(t *testing.T, s *server, connection, preset string) *idp {
@@ -84,7 +84,7 @@ func TestSchemas_an_extension_from_the_cradle_to_the_grave(t *testing.T) {
 		c.send("GET /Users/{pat}?attributes={COSTS}:badge", "").code(200).want("{COSTS} {\"badge\":\"B7\"}\nuserName absent")
 		c.send("GET /Users/{pat}?excludedAttributes={COSTS}", "").code(200).want("{COSTS} absent\nuserName present")
 
-		s.cli(t, "schema", "remove", costsURN, "--connection", "entra")
+		s.CLI(t, "schema", "remove", costsURN, "--connection", "entra")
 		c.send("GET /Schemas/{COSTS}", "").fails(404, "")
 		c.send("GET /Users/{pat}", "").code(200).want("{COSTS} absent\nschemas [\"{USER}\"]")
 		c.send(`GET /Users?filter={COSTS}:badge eq "B7"`, "").fails(400, "invalidFilter")
@@ -103,7 +103,7 @@ func TestSchemas_two_connections_do_not_see_each_others(t *testing.T) {
 		okta.send("POST /Users", `{"userName":"pat@x.test","{COSTS}":{"costCenter":"R1"}}`).code(201).want(`{COSTS}/costCenter "R1"`)
 		entra.send("POST /Users", `{"userName":"sam@x.test","{COSTS}":{"costCenter":7}}`).code(201).want(`{COSTS}/costCenter 7`)
 		entra.send("POST /Users", `{"userName":"kim@x.test","{COSTS}":{"costCenter":"R1"}}`).fails(400, "invalidValue")
-		s.cli(t, "schema", "remove", costsURN, "--connection", "entra")
+		s.CLI(t, "schema", "remove", costsURN, "--connection", "entra")
 		entra.send("GET /Schemas/{COSTS}", "").fails(404, "")
 		entra.send("GET /Users", "").code(200).want("Resources/0/{COSTS} absent")
 		okta.send("GET /Users", "").code(200).want(`Resources/0/{COSTS}/costCenter "R1"`)
@@ -126,9 +126,9 @@ func TestSchemas_what_is_refused_says_why(t *testing.T) {
 			if err := os.WriteFile(file, []byte(schema), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			r := s.try("schema", "add", "--connection", "okta", "--file", file)
-			if r.code != 2 || !strings.Contains(r.stderr, why) {
-				t.Errorf("exit %d, %q; want %q", r.code, r.stderr, why)
+			r := s.Try("schema", "add", "--connection", "okta", "--file", file)
+			if r.Code != 2 || !strings.Contains(r.Stderr, why) {
+				t.Errorf("exit %d, %q; want %q", r.Code, r.Stderr, why)
 			}
 		}
 		c.send("GET /Schemas", "").code(200).want("totalResults 4")

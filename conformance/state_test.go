@@ -61,14 +61,14 @@ type groupState struct {
 // account reads an account's real state by username, e-mail or id.
 func (s *server) account(t *testing.T, name string) (a account) {
 	t.Helper()
-	s.show(t, &a, "user", "show", name)
+	s.Show(t, &a, "user", "show", name)
 	return a
 }
 
 // pushed reads the real state of a group of the connection.
 func (c *idp) pushed(name string) (g groupState) {
 	c.t.Helper()
-	c.show(c.t, &g, "group", "show", c.expand(name), "--connection", c.connection)
+	c.Show(c.t, &g, "group", "show", c.expand(name), "--connection", c.connection)
 	return g
 }
 
@@ -79,7 +79,7 @@ func (s *server) events(t *testing.T, object string) (list []event) {
 	if object != "" {
 		args = append(args, "--object", object)
 	}
-	s.show(t, &list, args...)
+	s.Show(t, &list, args...)
 	return list
 }
 
@@ -157,8 +157,8 @@ func (c *idp) compare(want []string) {
 	c.t.Helper()
 	name, rest, _ := strings.Cut(want[0], " ")
 	if rest == "gone" {
-		if r := c.try("user", "show", name, "--json"); r.code != 1 {
-			c.t.Errorf("user show %s: exit %d, want 1 because it is gone\n%s", name, r.code, r.stdout)
+		if r := c.Try("user", "show", name, "--json"); r.Code != 1 {
+			c.t.Errorf("user show %s: exit %d, want 1 because it is gone\n%s", name, r.Code, r.Stdout)
 		}
 		return
 	}

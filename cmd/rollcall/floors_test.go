@@ -27,7 +27,7 @@ var house = plan{
 	},
 	rooms:   map[string]string{},
 	helpers: map[string]int{"store/storetest": 2, "store/storetest/withpostgres": 2},
-	beside:  []string{"conformance", "conformance/bench"},
+	beside:  []string{"conformance", "conformance/bench", "conformance/harness", "conformance/saml"},
 }
 
 // plan says where packages stand. Names are paths below the module.
@@ -35,7 +35,7 @@ type plan struct {
 	floors  [][]string
 	rooms   map[string]string // a package that is a private part of another one: its parent, which alone imports it
 	helpers map[string]int    // what only tests and other helpers import: its floor
-	beside  []string          // what imports nothing of ours and is imported by nobody
+	beside  []string          // what imports nothing of the house and is not imported by it
 }
 
 // node is a package of the module and what it imports of the module.
@@ -85,7 +85,10 @@ func (p plan) faults(nodes []node) []string {
 // arrow returns what is wrong with an import, empty for nothing.
 func (p plan) arrow(from, to string, helped bool) string {
 	if slices.Contains(p.beside, from) {
-		return "it stands beside the house and imports nothing of ours"
+		if slices.Contains(p.beside, to) {
+			return ""
+		}
+		return "it stands beside the house and imports nothing of it"
 	}
 	if _, ok := p.helpers[to]; ok {
 		if helped {
@@ -169,38 +172,39 @@ func TestFloors_checker(t *testing.T) {
 		floors:  [][]string{{"cellar", "well"}, {"hall"}, {"attic"}},
 		rooms:   map[string]string{"hall/closet": "hall"},
 		helpers: map[string]int{"cellar/lamp": 1, "cellar/lamp/match": 1},
-		beside:  []string{"garden"},
+		beside:  []string{"garden", "fence"},
 	}
 	for name, tt := range map[string]struct {
 		node node
 		want string
 	}{
-		"nothing imported":             {node{name: "cellar"}, ""},
-		"one floor down":               {node{name: "hall", imports: []string{"cellar"}}, ""},
-		"two floors down":              {node{name: "attic", imports: []string{"cellar", "hall"}}, ""},
-		"up":                           {node{name: "cellar", imports: []string{"hall"}}, "cellar imports hall: floor 1 stands above floor 0"},
-		"the same floor":               {node{name: "cellar", imports: []string{"well"}}, "cellar imports well: both stand on floor 0"},
-		"no floor":                     {node{name: "shed", imports: []string{"cellar"}}, "shed has no floor"},
-		"no floor below a known one":   {node{name: "hall/chest"}, "hall/chest has no floor"},
-		"the module's own folder":      {node{name: "."}, ". has no floor"},
-		"a test up":                    {node{name: "cellar", tests: []string{"attic"}}, "a test of cellar imports attic: floor 2 stands above floor 0"},
-		"a test of the same floor":     {node{name: "cellar", tests: []string{"well"}}, "a test of cellar imports well: both stand on floor 0"},
-		"a test of itself":             {node{name: "hall", tests: []string{"hall", "cellar"}}, ""},
-		"a test with a helper":         {node{name: "cellar", tests: []string{"cellar", "cellar/lamp"}}, ""},
-		"a helper outside of a test":   {node{name: "hall", imports: []string{"cellar/lamp"}}, "hall imports cellar/lamp: it is for tests only"},
-		"a helper of a helper":         {node{name: "cellar/lamp/match", imports: []string{"cellar/lamp"}}, ""},
-		"a helper, down":               {node{name: "cellar/lamp", imports: []string{"cellar"}}, ""},
-		"a helper, up":                 {node{name: "cellar/lamp", imports: []string{"attic"}}, "cellar/lamp imports attic: floor 2 stands above floor 1"},
-		"a room by its parent":         {node{name: "hall", imports: []string{"hall/closet"}}, ""},
-		"a room by another":            {node{name: "attic", imports: []string{"hall/closet"}}, "attic imports hall/closet: it is a room of hall"},
-		"a room, down":                 {node{name: "hall/closet", imports: []string{"cellar"}}, ""},
-		"a room, into its parent":      {node{name: "hall/closet", imports: []string{"hall"}}, "hall/closet imports hall: both stand on floor 1"},
-		"beside the house, alone":      {node{name: "garden"}, ""},
-		"beside the house, into it":    {node{name: "garden", tests: []string{"cellar"}}, "a test of garden imports cellar: it stands beside the house and imports nothing of ours"},
-		"into what stands beside":      {node{name: "attic", imports: []string{"garden"}}, "attic imports garden: it stands beside the house"},
-		"into what has no floor":       {node{name: "attic", imports: []string{"shed"}}, ""},
-		"two faults in one package":    {node{name: "cellar", imports: []string{"well", "hall"}}, "cellar imports well: both stand on floor 0; cellar imports hall: floor 1 stands above floor 0"},
-		"a test room's helper is fine": {node{name: "hall/closet", tests: []string{"cellar/lamp"}}, ""},
+		"nothing imported":              {node{name: "cellar"}, ""},
+		"one floor down":                {node{name: "hall", imports: []string{"cellar"}}, ""},
+		"two floors down":               {node{name: "attic", imports: []string{"cellar", "hall"}}, ""},
+		"up":                            {node{name: "cellar", imports: []string{"hall"}}, "cellar imports hall: floor 1 stands above floor 0"},
+		"the same floor":                {node{name: "cellar", imports: []string{"well"}}, "cellar imports well: both stand on floor 0"},
+		"no floor":                      {node{name: "shed", imports: []string{"cellar"}}, "shed has no floor"},
+		"no floor below a known one":    {node{name: "hall/chest"}, "hall/chest has no floor"},
+		"the module's own folder":       {node{name: "."}, ". has no floor"},
+		"a test up":                     {node{name: "cellar", tests: []string{"attic"}}, "a test of cellar imports attic: floor 2 stands above floor 0"},
+		"a test of the same floor":      {node{name: "cellar", tests: []string{"well"}}, "a test of cellar imports well: both stand on floor 0"},
+		"a test of itself":              {node{name: "hall", tests: []string{"hall", "cellar"}}, ""},
+		"a test with a helper":          {node{name: "cellar", tests: []string{"cellar", "cellar/lamp"}}, ""},
+		"a helper outside of a test":    {node{name: "hall", imports: []string{"cellar/lamp"}}, "hall imports cellar/lamp: it is for tests only"},
+		"a helper of a helper":          {node{name: "cellar/lamp/match", imports: []string{"cellar/lamp"}}, ""},
+		"a helper, down":                {node{name: "cellar/lamp", imports: []string{"cellar"}}, ""},
+		"a helper, up":                  {node{name: "cellar/lamp", imports: []string{"attic"}}, "cellar/lamp imports attic: floor 2 stands above floor 1"},
+		"a room by its parent":          {node{name: "hall", imports: []string{"hall/closet"}}, ""},
+		"a room by another":             {node{name: "attic", imports: []string{"hall/closet"}}, "attic imports hall/closet: it is a room of hall"},
+		"a room, down":                  {node{name: "hall/closet", imports: []string{"cellar"}}, ""},
+		"a room, into its parent":       {node{name: "hall/closet", imports: []string{"hall"}}, "hall/closet imports hall: both stand on floor 1"},
+		"beside the house, alone":       {node{name: "garden"}, ""},
+		"beside the house, into it":     {node{name: "garden", tests: []string{"cellar"}}, "a test of garden imports cellar: it stands beside the house and imports nothing of it"},
+		"beside the house, a neighbour": {node{name: "garden", tests: []string{"fence"}}, ""},
+		"into what stands beside":       {node{name: "attic", imports: []string{"garden"}}, "attic imports garden: it stands beside the house"},
+		"into what has no floor":        {node{name: "attic", imports: []string{"shed"}}, ""},
+		"two faults in one package":     {node{name: "cellar", imports: []string{"well", "hall"}}, "cellar imports well: both stand on floor 0; cellar imports hall: floor 1 stands above floor 0"},
+		"a test room's helper is fine":  {node{name: "hall/closet", tests: []string{"cellar/lamp"}}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := strings.Join(p.faults([]node{tt.node}), "; "); got != tt.want {
