@@ -37,9 +37,11 @@ func must[T any](v T, err error) T {
 
 // cert makes a certificate in base64 that ends then.
 func cert(name string, key crypto.Signer, until time.Time) string {
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotBefore: now.AddDate(-5, 0, 0), NotAfter: until,
-	}
+	return certFrom(name, key, now.AddDate(-5, 0, 0), until)
+}
+
+func certFrom(name string, key crypto.Signer, from, until time.Time) string {
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotBefore: from, NotAfter: until}
 	return base64.StdEncoding.EncodeToString(must(x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)))
 }
 
@@ -174,6 +176,10 @@ func TestParse_takes_what_it_can_and_warns(t *testing.T) {
 		"an expired certificate": {
 			idp(keyed("signing", cert("old", rsaKey(), now)) + signIn),
 			[]string{"ended on 2026-11-25"},
+			func(i directory.IdP) bool { return len(i.Certificates) == 1 },
+		},
+		"a certificate that begins later": {
+			idp(keyed("signing", certFrom("early", rsaKey(), now.Add(time.Hour), future)) + signIn), []string{"begins on 2026-11-25"},
 			func(i directory.IdP) bool { return len(i.Certificates) == 1 },
 		},
 		"the issuers of a certificate are no signers": {
