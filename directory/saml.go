@@ -22,6 +22,7 @@ type IdP struct {
 	ValidUntil   time.Time // zero for ever
 	Updated      time.Time // when it was written
 	Fetched      time.Time // when Source last answered as it should; zero for never
+	Tried        time.Time // when Source was last asked
 	Problem      string    // why it did not the last time; empty if it did
 }
 
