@@ -100,9 +100,11 @@ func (s *Service) RefreshIdP(ctx context.Context, actor directory.Actor, connect
 			return err
 		}
 		before, err = tx.IdP(conn.Row)
-		return err
+		return absent(err)
 	})
-	if err == nil && before.Source == "" {
+	if err == nil && before.EntityID == "" {
+		err = directory.Errorf(directory.NotFound, "", "%s has no metadata yet", connection)
+	} else if err == nil && before.Source == "" {
 		err = directory.Errorf(directory.Invalid, "", "the metadata of %s came from a file: import it with --file, or name its --url", connection)
 	}
 	if err != nil {
@@ -129,7 +131,7 @@ func (s *Service) refresh(ctx context.Context, actor directory.Actor, conn *dire
 	done.IdP.Source, done.IdP.Fetched = before.Source, s.DB.Now()
 	done.Changes = metadata.Changes(before, &done.IdP)
 	changed, err := s.setIdP(ctx, actor, conn.Name, "saml.refresh", done.IdP, done.Changes, func(now *directory.IdP) error {
-		if now.Source != before.Source || !now.Updated.Equal(before.Updated) {
+		if !now.Updated.Equal(before.Updated) {
 			return directory.Errorf(directory.Stale, "metadata", "other metadata was imported meanwhile: it stays")
 		}
 		return nil

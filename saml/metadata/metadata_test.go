@@ -179,7 +179,8 @@ func TestParse_takes_what_it_can_and_warns(t *testing.T) {
 			func(i directory.IdP) bool { return len(i.Certificates) == 1 },
 		},
 		"a certificate that begins later": {
-			idp(keyed("signing", certFrom("early", rsaKey(), now.Add(time.Hour), future)) + signIn), []string{"begins on 2026-11-25"},
+			idp(keyed("signing", certFrom("early", rsaKey(), now.Add(time.Hour), future)) + signIn),
+			[]string{"begins on 2026-11-25"},
 			func(i directory.IdP) bool { return len(i.Certificates) == 1 },
 		},
 		"the issuers of a certificate are no signers": {

@@ -13,6 +13,13 @@ type SP struct {
 	Certificates [][]byte // DER: of the key in force, then of those that were or will be
 }
 
+// At returns where we are for the identity provider of a connection, with no certificates. base is what clients call the server, such
+// as https://chat.example.com.
+func At(base, connection string) SP {
+	at := base + "/saml/" + connection
+	return SP{EntityID: at + "/metadata", ACS: at + "/acs", Logout: at + "/logout"}
+}
+
 // The element names carry their prefixes, because encoding/xml would declare the namespace anew at each element.
 type (
 	ourEntity struct {

@@ -12,10 +12,8 @@ var update = flag.Bool("update", false, "write the golden files")
 
 func TestOurs_is_what_identity_providers_read(t *testing.T) {
 	const golden = "testdata/ours.xml"
-	sp := SP{
-		EntityID: "https://chat.example.com/saml/okta/metadata", ACS: "https://chat.example.com/saml/okta/acs",
-		Logout: "https://chat.example.com/saml/okta/logout", Certificates: [][]byte{[]byte("current"), []byte("next")},
-	}
+	sp := At("https://chat.example.com", "okta")
+	sp.Certificates = [][]byte{[]byte("current"), []byte("next")}
 	got, err := Ours(sp)
 	if err != nil {
 		t.Fatal(err)
