@@ -55,11 +55,11 @@ const (
 	maxSubjects = 20
 )
 
-// checkURL takes no setting, an https URL, and an http URL whose host is an address of the inside, such as 10.0.0.5.
-func checkURL(s string) bool {
-	if s == "" {
-		return true
-	}
+func checkURL(s string) bool { return s == "" || IsURL(s) }
+
+// IsURL reports whether s may be the URL of a peer: an https URL, or an http URL whose host is an address of the inside, such as
+// 10.0.0.5.
+func IsURL(s string) bool {
 	u, err := url.Parse(s)
 	if err != nil || u.Hostname() == "" || u.User != nil || u.Fragment != "" || len(s) > maxURL || strings.ContainsFunc(s, unicode.IsSpace) {
 		return false

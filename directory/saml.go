@@ -22,6 +22,7 @@ type IdP struct {
 	ValidUntil   time.Time // zero for ever
 	Updated      time.Time // when it was written
 	Fetched      time.Time // when Source last answered as it should; zero for never
+	Tried        time.Time // when Source was last asked
 	Problem      string    // why it did not the last time; empty if it did
 }
 
@@ -121,3 +122,17 @@ func checkNames(s string) bool {
 
 // AuthnContexts returns the ways to prove who one is that count for the connection; none: any does.
 func (c *Connection) AuthnContexts() []string { return splitList(c.Setting(SAMLAuthnContexts)) }
+
+// certificateWarnings are the days before the end of a certificate at which a warning is due; 0 tells of the end itself.
+var certificateWarnings = []int{0, 1, 7, 30, 60}
+
+// CertificateWarning returns the warning that is due at now for what ends then, in days before the end; due is false if there is
+// none.
+func CertificateWarning(until, now time.Time) (days int, due bool) {
+	for _, days := range certificateWarnings {
+		if until.Sub(now) <= time.Duration(days)*24*time.Hour {
+			return days, true
+		}
+	}
+	return 0, false
+}

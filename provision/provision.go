@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 
 	"github.com/rollcall-id/rollcall/directory"
+	"github.com/rollcall-id/rollcall/netguard"
 	"github.com/rollcall-id/rollcall/store"
 )
 
@@ -22,6 +23,8 @@ import (
 type Service struct {
 	DB  *store.DB
 	Log *slog.Logger // of the worker
+	// Outbound fetches what administrators named; New makes one that reaches no address of the inside.
+	Outbound *netguard.Client
 
 	wake  chan struct{} // see New
 	heard heard
@@ -29,7 +32,9 @@ type Service struct {
 
 // New returns a Service that fills in what a literal cannot.
 func New(db *store.DB, log *slog.Logger) *Service {
-	return &Service{DB: db, Log: log, wake: make(chan struct{}, 1), heard: heard{last: map[directory.Row]*atomic.Int64{}}}
+	return &Service{
+		DB: db, Log: log, Outbound: netguard.New(nil, nil), wake: make(chan struct{}, 1), heard: heard{last: map[directory.Row]*atomic.Int64{}},
+	}
 }
 
 // change is one transaction of one actor.

@@ -16,10 +16,21 @@ import (
 )
 
 // SetIdP stores what the identity provider of a connection says of itself. changes are what an administrator shall read of it in
-// the event. changed is false when it says what it said before; then only when it was asked, and the URL, are noted.
+// the event. changed is false when it says what it said before; then only when it was asked is noted.
 //
 // Errors: NotFound for the connection; Conflict when it calls itself otherwise than before, unless force: then it may be another.
 func (s *Service) SetIdP(ctx context.Context, actor directory.Actor, connection string, idp directory.IdP, changes directory.Changes, force bool) (changed bool, err error) {
+	return s.setIdP(ctx, actor, connection, "saml.import", idp, changes, func(before *directory.IdP) error {
+		if before.EntityID != "" && before.EntityID != idp.EntityID && !force {
+			return directory.Errorf(directory.Conflict, "entityID", "the identity provider is %q, and this is the metadata of %q: use --force if it is to be another one",
+				before.EntityID, idp.EntityID)
+		}
+		return nil
+	})
+}
+
+// setIdP is SetIdP for whatever check lets pass of what stands there, which is empty where nothing does.
+func (s *Service) setIdP(ctx context.Context, actor directory.Actor, connection, action string, idp directory.IdP, changes directory.Changes, check func(before *directory.IdP) error) (changed bool, err error) {
 	err = s.update(ctx, actor, func(c *change) error {
 		changed = false
 		found, err := c.Connection(connection)
@@ -31,45 +42,24 @@ func (s *Service) SetIdP(ctx context.Context, actor directory.Actor, connection 
 			return err
 		}
 		before, err := c.IdP(conn.Row)
-		if err != nil && !directory.Is(err, directory.NotFound) {
+		if err = absent(err); err != nil {
 			return err
 		}
-		if before.EntityID != "" && before.EntityID != idp.EntityID && !force {
-			return directory.Errorf(directory.Conflict, "entityID", "the identity provider is %q, and this is the metadata of %q: use --force if it is to be another one",
-				before.EntityID, idp.EntityID)
+		if err := check(&before); err != nil {
+			return err
 		}
 		idp.Connection, idp.Updated = conn.Row, before.Updated
 		same := idp
-		same.Source, same.Fetched, same.Problem = before.Source, before.Fetched, before.Problem
+		same.Fetched, same.Tried, same.Problem = before.Fetched, before.Tried, before.Problem
 		if changed = !reflect.DeepEqual(same, before); changed {
 			idp.Updated = c.Now()
 		}
 		if err := c.PutIdP(&idp); err != nil || !changed {
 			return err
 		}
-		return c.event("saml.import", string(conn.ID), changes)
+		return c.event(action, string(conn.ID), changes)
 	})
 	return changed, err
-}
-
-// NoteIdP notes that the metadata of a connection could not be renewed, and why; empty: they could. The first time is an event.
-func (s *Service) NoteIdP(ctx context.Context, actor directory.Actor, connection directory.Row, problem string) error {
-	return s.update(ctx, actor, func(c *change) error {
-		conn, err := c.HoldConnection(connection)
-		if err != nil {
-			return err
-		}
-		idp, err := c.IdP(connection)
-		if err != nil || idp.Problem == problem {
-			return err
-		}
-		was := idp.Problem
-		idp.Problem = problem
-		if err := c.PutIdP(&idp); err != nil || problem == "" || was != "" {
-			return err
-		}
-		return c.event("saml.refresh_failed", string(conn.ID), directory.Changes{"problem": problem})
-	})
 }
 
 // ForgetSubjects takes their subject from all identities of a connection: whoever signs in next meets their User anew. It is for

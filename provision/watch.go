@@ -71,12 +71,13 @@ func (s *Service) Watch(ctx context.Context) {
 
 // Look keeps when connections were heard of, and tells, by an event and in the log, once and from whichever process is first:
 // of an enabled connection that is silent for longer than its setting says, of one that is heard again, and of a token 30, 7 and 1
-// days before its end and at its end. It removes sessions and logins whose time is over.
+// days before its end and at its end; and of certificates, see lookAtCertificates. It removes sessions and logins whose time is over.
 func (s *Service) Look(ctx context.Context) error {
 	var (
 		conns    []directory.Connection
 		contacts map[directory.Row]directory.Contact
 		endings  []directory.Ending
+		idps     map[directory.Row]directory.IdP
 	)
 	err := s.DB.View(ctx, func(tx *store.Tx) (err error) {
 		if conns, err = tx.Connections(); err != nil {
@@ -85,7 +86,10 @@ func (s *Service) Look(ctx context.Context) error {
 		if contacts, err = tx.Contacts(); err != nil {
 			return err
 		}
-		endings, err = tx.Endings(tx.Now().Add(directory.FirstWarning))
+		if endings, err = tx.Endings(tx.Now().Add(directory.FirstWarning)); err != nil {
+			return err
+		}
+		idps, err = tx.IdPs()
 		return err
 	})
 	if err != nil {
@@ -94,6 +98,11 @@ func (s *Service) Look(ctx context.Context) error {
 	for _, conn := range conns {
 		if err := s.lookAt(ctx, &conn, contacts[conn.Row]); err != nil {
 			return err
+		}
+		if idp, ok := idps[conn.Row]; ok {
+			if err := s.lookAtCertificates(ctx, &conn, &idp); err != nil {
+				return err
+			}
 		}
 	}
 	for _, e := range endings {

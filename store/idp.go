@@ -8,24 +8,24 @@ import (
 )
 
 const idpColumns = `p.connection, p.entity_id, p.sign_in_url, p.sign_in_post, p.logout_url, p.answer_url, p.certificates, p.source,
-	coalesce(p.valid_until, 0), p.updated, coalesce(p.fetched, 0), p.problem`
+	coalesce(p.valid_until, 0), p.updated, coalesce(p.fetched, 0), coalesce(p.tried, 0), p.problem`
 
 type idpScan struct {
-	p                            directory.IdP
-	certificates                 []byte
-	validUntil, updated, fetched int64
+	p                                   directory.IdP
+	certificates                        []byte
+	validUntil, updated, fetched, tried int64
 }
 
 func (s *idpScan) dest() []any {
 	p := &s.p
 	return []any{
 		(*int64)(&p.Connection), &p.EntityID, &p.SignInURL, &p.SignInPost, &p.LogoutURL, &p.AnswerURL, &s.certificates, &p.Source,
-		&s.validUntil, &s.updated, &s.fetched, &p.Problem,
+		&s.validUntil, &s.updated, &s.fetched, &s.tried, &p.Problem,
 	}
 }
 
 func (s *idpScan) value() (directory.IdP, error) {
-	s.p.ValidUntil, s.p.Updated, s.p.Fetched = at(s.validUntil), at(s.updated), at(s.fetched)
+	s.p.ValidUntil, s.p.Updated, s.p.Fetched, s.p.Tried = at(s.validUntil), at(s.updated), at(s.fetched), at(s.tried)
 	return s.p, json.Unmarshal(s.certificates, &s.p.Certificates)
 }
 
@@ -73,7 +73,7 @@ func (tx *Tx) IdPs() (map[directory.Row]directory.IdP, error) {
 	return all, err
 }
 
-// PutIdP stores what the identity provider of a connection says of itself.
+// PutIdP stores what the identity provider of a connection says of itself, but not Tried.
 func (tx *Tx) PutIdP(p *directory.IdP) error {
 	certificates, _ := json.Marshal(p.Certificates) // strings always marshal
 	_, err := tx.exec(`insert into idp (connection, entity_id, sign_in_url, sign_in_post, logout_url, answer_url, certificates, source,
@@ -85,6 +85,13 @@ func (tx *Tx) PutIdP(p *directory.IdP) error {
 		int64(p.Connection), p.EntityID, p.SignInURL, p.SignInPost, p.LogoutURL, p.AnswerURL, string(certificates), p.Source,
 		null(ms(p.ValidUntil)), ms(p.Updated), null(ms(p.Fetched)), p.Problem)
 	return err
+}
+
+// TryIdP notes that the source of a connection's identity provider is asked now. first is false when somebody did so since last,
+// which is when it was asked before.
+func (tx *Tx) TryIdP(connection directory.Row, last time.Time) (first bool, err error) {
+	n, err := tx.exec(`update idp set tried = $2 where connection = $1 and coalesce(tried, 0) = $3`, int64(connection), tx.now, ms(last))
+	return n > 0, err
 }
 
 // RemoveIdP removes the identity provider of a connection. Errors: NotFound.

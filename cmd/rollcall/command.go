@@ -41,7 +41,7 @@ environment before the file; a --data that is typed counts before any --database
 	f.StringVar(&a.database, "database", "", "postgres://… to use PostgreSQL instead of the folder")
 	f.String("config", "", "YAML file with the values of flags")
 	root.AddCommand(
-		a.serveCommand(), a.connectionCommand(), a.tokenCommand(), a.clientCommand(), a.keyCommand(), a.teamCommand(), a.channelCommand(), a.linkCommand(), a.ruleCommand(),
+		a.serveCommand(), a.connectionCommand(), a.tokenCommand(), a.clientCommand(), a.keyCommand(), a.samlCommand(), a.teamCommand(), a.channelCommand(), a.linkCommand(), a.ruleCommand(),
 		a.schemaCommand(), a.userCommand(), a.groupCommand(), a.adoptCommand(), a.identityCommand(), a.conflictCommand(), a.auditCommand(), a.dbCommand(),
 		a.versionCommand())
 	root.SetHelpCommand(helpCommand())

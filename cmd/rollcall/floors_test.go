@@ -18,7 +18,7 @@ const module = "github.com/rollcall-id/rollcall"
 var house = plan{
 	floors: [][]string{
 		0: {"directory", "scim/schema", "scim/filter", "saml/assertion", "netguard"},
-		1: {"scim/bulk", "scim/cursor", "scim/patch", "store"},
+		1: {"saml/metadata", "scim/bulk", "scim/cursor", "scim/patch", "store"},
 		2: {"provision", "outbox"},
 		3: {"login", "web", "web/page"},
 		4: {"scim", "scim/oauth", "saml", "portal", "connector/ldap", "connector/bulk", "connector/mattermost", "connector/webhook"},

@@ -16,6 +16,7 @@ import (
 
 	"github.com/rollcall-id/rollcall/directory"
 	"github.com/rollcall-id/rollcall/provision"
+	"github.com/rollcall-id/rollcall/saml/metadata"
 	"github.com/rollcall-id/rollcall/store"
 	"github.com/rollcall-id/rollcall/web"
 )
@@ -144,6 +145,7 @@ type census struct {
 	conns    []directory.Connection
 	contacts map[directory.Row]directory.Contact
 	tokens   []directory.Token
+	idps     map[directory.Row]directory.IdP
 }
 
 // work counts now and every minute until ctx ends.
@@ -168,6 +170,7 @@ func (c *census) count(ctx context.Context) error {
 		conns    []directory.Connection
 		contacts map[directory.Row]directory.Contact
 		tokens   []directory.Token
+		idps     map[directory.Row]directory.IdP
 	)
 	err := c.db.View(ctx, func(tx *store.Tx) (err error) {
 		if conns, err = tx.Connections(); err != nil {
@@ -179,12 +182,15 @@ func (c *census) count(ctx context.Context) error {
 		if tokens, err = tx.Tokens(0); err != nil {
 			return err
 		}
+		if idps, err = tx.IdPs(); err != nil {
+			return err
+		}
 		tasks, _, err = tx.Tasks()
 		return err
 	})
 	if err == nil {
 		c.mu.Lock()
-		c.counted, c.tasks, c.conns, c.contacts, c.tokens = true, tasks, conns, contacts, tokens
+		c.counted, c.tasks, c.conns, c.contacts, c.tokens, c.idps = true, tasks, conns, contacts, tokens, idps
 		c.mu.Unlock()
 	}
 	for _, noun := range store.Nouns() { // each for itself: a Search that takes too long ends
@@ -236,6 +242,13 @@ func (c *census) Collect(to chan<- prometheus.Metric) {
 			silent = 1
 		}
 		send(silent, "rollcall_connection_silent", "1 while the connection is silent for longer than its silent_after.", label)
+		idp := c.idps[conn.Row]
+		certs, _ := metadata.ParseCertificates(&idp) // the watch complains of those that cannot be read
+		for _, cert := range certs {
+			send(float64(cert.NotAfter.Unix()), "rollcall_certificate_expiry_timestamp_seconds",
+				"When a certificate ends with which an identity provider signs.",
+				prometheus.Labels{"connection": conn.Name, "use": "signing", "sha256": metadata.Fingerprint(cert)})
+		}
 	}
 	for _, t := range c.tokens {
 		if t.Revoked.IsZero() && !t.Expires.IsZero() && now.Sub(t.Expires) < forgetToken {

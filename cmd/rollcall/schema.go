@@ -36,7 +36,7 @@ Attributes that are never returned, or writeOnly, are checked and not kept. uniq
   echo '{"id":"urn:example:costs:1.0:User","attributes":[{"name":"costCenter"}]}' | rollcall schema add --connection okta --file -`,
 	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
-		if a.input, err = a.readFile(cmd, file); err != nil {
+		if a.input, err = a.readFile(cmd, file, schema.MaxDefinition); err != nil {
 			return err
 		}
 		return a.do(func(c *call) error {
@@ -54,8 +54,9 @@ Attributes that are never returned, or writeOnly, are checked and not kept. uniq
 	return cmd
 }
 
-// readFile reads the file that --file names, before a server is asked, which may have another working directory.
-func (a *app) readFile(cmd *cobra.Command, name string) ([]byte, error) {
+// readFile reads the file that --file names, before a server is asked, which may have another working directory. Of one with more
+// than limit bytes it gives one byte more.
+func (a *app) readFile(cmd *cobra.Command, name string, limit int64) ([]byte, error) {
 	if a.serving {
 		return a.input, nil
 	}
@@ -68,7 +69,7 @@ func (a *app) readFile(cmd *cobra.Command, name string) ([]byte, error) {
 		defer func() { _ = file.Close() }() // of a file that was read, its error says nothing
 		in = file
 	}
-	text, err := io.ReadAll(io.LimitReader(in, schema.MaxDefinition+1))
+	text, err := io.ReadAll(io.LimitReader(in, limit+1))
 	if err != nil {
 		return nil, misused(cmd, "--file: %v", err)
 	}

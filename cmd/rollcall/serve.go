@@ -194,7 +194,8 @@ func (a *app) serve(cmd *cobra.Command, flags *serveFlags) (err error) {
 	if socket != nil {
 		defer func() { _ = socket.Close() }()
 	}
-	credentials := &login.Service{DB: a.db, Provision: a.service, Outbound: netguard.New(flags.allowed, nil), Log: log, Resource: scim.Base}
+	a.service.Outbound = netguard.New(flags.allowed, nil)
+	credentials := &login.Service{DB: a.db, Provision: a.service, Outbound: a.service.Outbound, Log: log, Resource: scim.Base}
 	failures := web.NewFailureLimiter()
 	door := &scim.Door{
 		DB: a.db, Provision: a.service, Log: log, BaseURL: flags.baseURL, Proxies: flags.proxies, Login: credentials, Failures: failures,
@@ -275,6 +276,7 @@ func (s *server) run(ctx context.Context, flags *serveFlags) (err error) {
 	defer stop()
 	running.Go(func() { s.service.Work(inner) })
 	running.Go(func() { s.service.Watch(inner) })
+	running.Go(func() { s.service.Refresh(inner) })
 	if s.metrics != nil {
 		running.Go(func() { s.metrics.serve(inner, s.db, s.service, s.waiting, s.log) })
 	}

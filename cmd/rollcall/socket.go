@@ -30,7 +30,7 @@ const (
 	frameStderr = 'e'
 	frameExit   = 'x' // one byte
 
-	maxRequest  = 1 << 20
+	maxRequest  = 2 << 20 // a file of a MiB, in base64
 	maxFrame    = 64 << 10
 	requestTime = 10 * time.Second // to send a request
 )

@@ -11,6 +11,7 @@ create table idp (
 	valid_until   bigint,
 	updated       bigint not null,
 	fetched       bigint,
+	tried         bigint,
 	problem       text collate "C" not null
 );
 
