@@ -25,6 +25,7 @@ import (
 	"github.com/rollcall-id/rollcall/login"
 	"github.com/rollcall-id/rollcall/netguard"
 	"github.com/rollcall-id/rollcall/provision"
+	"github.com/rollcall-id/rollcall/saml"
 	"github.com/rollcall-id/rollcall/scim"
 	"github.com/rollcall-id/rollcall/scim/oauth"
 	"github.com/rollcall-id/rollcall/store"
@@ -201,11 +202,15 @@ func (a *app) serve(cmd *cobra.Command, flags *serveFlags) (err error) {
 		DB: a.db, Provision: a.service, Log: log, BaseURL: flags.baseURL, Proxies: flags.proxies, Login: credentials, Failures: failures,
 		Metrics: m.requests(), Rate: flags.rateLimit, Burst: flags.rateBurst,
 	}
+	signOn := &saml.Door{
+		DB: a.db, Provision: a.service, Login: credentials, Log: log, BaseURL: flags.baseURL, Proxies: flags.proxies, Metrics: m.requests(),
+		Failures: failures,
+	}
 	tokens := oauth.Door{
 		Login: credentials, Failures: failures, Log: log, Metrics: m.requests(), BaseURL: flags.baseURL, Proxies: flags.proxies,
 	}
 	s := &server{
-		app: a, log: log, http: ln, socket: socket, scim: door.Handler(), oauth: tokens.Handler(), waiting: door.Waiting, metrics: m,
+		app: a, log: log, http: ln, socket: socket, scim: door.Handler(), oauth: tokens.Handler(), saml: signOn.Handler(), waiting: door.Waiting, metrics: m,
 	}
 	return s.run(cmd.Context(), flags)
 }
@@ -263,6 +268,7 @@ type server struct {
 	socket net.Listener // nil with PostgreSQL
 	scim   http.Handler
 	oauth  http.Handler
+	saml   http.Handler
 
 	waiting func() int // requests that scim lets wait
 	metrics *metrics   // nil for none
@@ -350,6 +356,10 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case oauth.TokenPath, oauth.KeysPath, oauth.MetadataPath:
 		s.oauth.ServeHTTP(w, r)
 	default:
+		if strings.HasPrefix(r.URL.Path, saml.Base) {
+			s.saml.ServeHTTP(w, r)
+			return
+		}
 		s.scim.ServeHTTP(w, r)
 	}
 }
