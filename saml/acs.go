@@ -154,7 +154,7 @@ func (d *Door) find(x *exchange, f form, id string, a *arrival) (done bool, err 
 	}
 	browser := d.cookies.Get(x.Request, login.LoginCookie)
 	if browser == "" && !d.cookies.Secure && x.URL.RawQuery != again {
-		page.Post(x.w, x.names.acs+"?"+again, [2]string{"SAMLResponse", f.response}, [2]string{"RelayState", f.relay})
+		page.Post(x.w, x.ours.ACS+"?"+again, [2]string{"SAMLResponse", f.response}, [2]string{"RelayState", f.relay})
 		return true, nil
 	}
 	if provision.HashToken(browser) != a.request.Browser {
@@ -256,7 +256,7 @@ func subject(x *exchange, facts *assertion.Facts) (string, error) {
 	if x.conn.Is(directory.SAMLSubjectImmutable) && id.Format != formatTransient {
 		id.Format = assertion.FormatPersistent
 	}
-	return id.Persistent(x.idp.EntityID, x.names.entity)
+	return id.Persistent(x.idp.EntityID, x.ours.EntityID)
 }
 
 // immutable refuses a subject that looks like what is handed on to other people. A format is only a label.

@@ -150,7 +150,7 @@ const (
 func (d *Door) authnRequest(x *exchange, id string) *authnRequest {
 	r := &authnRequest{
 		Protocol: nsProtocol, Assertion: nsAssertion, ID: id, Version: "2.0", Issued: d.stamp(), Destination: x.idp.SignInURL,
-		ACS: x.names.acs, Binding: bindingPOST, Force: x.conn.Is(directory.SAMLForceAuthn), Issuer: x.names.entity, NameID: nameIDPolicy{Create: true},
+		ACS: x.ours.ACS, Binding: bindingPOST, Force: x.conn.Is(directory.SAMLForceAuthn), Issuer: x.ours.EntityID, NameID: nameIDPolicy{Create: true},
 	}
 	if x.conn.Setting(directory.SAMLSubject) == directory.NameID && !x.conn.Is(directory.SAMLSubjectImmutable) {
 		r.NameID.Format = assertion.FormatPersistent

@@ -8,6 +8,7 @@ import (
 	"github.com/rollcall-id/rollcall/directory"
 	"github.com/rollcall-id/rollcall/login"
 	"github.com/rollcall-id/rollcall/saml/assertion"
+	"github.com/rollcall-id/rollcall/saml/metadata"
 	"github.com/rollcall-id/rollcall/store"
 	"github.com/rollcall-id/rollcall/web"
 )
@@ -89,10 +90,9 @@ func (d *Door) SignOut(ctx context.Context, base string, s *directory.Session) (
 	if err != nil {
 		return "", err
 	}
-	entity, _, _ := NamesFor(base, conn.Name)
 	message, err := xml.Marshal(&logoutRequest{
 		Protocol: nsProtocol, Assertion: nsAssertion, ID: "_" + secret(), Version: "2.0", Issued: d.stamp(),
-		Ends: d.DB.Now().UTC().Add(directory.LoginLife).Format(instant), Destination: idp.LogoutURL, Issuer: entity, Index: s.Name.Index,
+		Ends: d.DB.Now().UTC().Add(directory.LoginLife).Format(instant), Destination: idp.LogoutURL, Issuer: metadata.At(base, conn.Name).EntityID, Index: s.Name.Index,
 		NameID: nameID{Format: s.Name.Format, Qualifier: s.Name.Qualifier, SPQualifier: s.Name.SPQualifier, Value: s.Name.Value},
 	})
 	if err != nil {
@@ -131,7 +131,7 @@ func (d *Door) takeLogout(x *exchange) error {
 		if err != nil {
 			return err
 		}
-		if err := answer.Check(x.idp.EntityID, x.names.logout, now); err != nil {
+		if err := answer.Check(x.idp.EntityID, x.ours.Logout, now); err != nil {
 			return err
 		}
 		http.Redirect(x.w, x.Request, "/login?signed_out=1", http.StatusSeeOther)
@@ -141,7 +141,7 @@ func (d *Door) takeLogout(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	if err := request.Check(x.idp.EntityID, x.names.logout, now); err != nil {
+	if err := request.Check(x.idp.EntityID, x.ours.Logout, now); err != nil {
 		return err
 	}
 	name := directory.LogoutName{
@@ -180,7 +180,7 @@ func (d *Door) answerLogout(x *exchange, id, relay string) error {
 		return err
 	}
 	answer := logoutResponse{
-		Protocol: nsProtocol, Assertion: nsAssertion, ID: "_" + secret(), Version: "2.0", Issued: d.stamp(), Destination: to, InResponse: id, Issuer: x.names.entity,
+		Protocol: nsProtocol, Assertion: nsAssertion, ID: "_" + secret(), Version: "2.0", Issued: d.stamp(), Destination: to, InResponse: id, Issuer: x.ours.EntityID,
 	}
 	answer.Status.Code.Value = statusSuccess
 	message, err := xml.Marshal(&answer)

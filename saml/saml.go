@@ -70,17 +70,8 @@ type exchange struct {
 	w     http.ResponseWriter
 	conn  directory.Connection
 	idp   directory.IdP
-	names names
+	ours  metadata.SP // what we call ourselves to the identity provider
 	test  bool // of an administrator, who may see why
-}
-
-// names are what we call ourselves to the identity provider of a connection.
-type names struct{ entity, acs, logout string }
-
-// NamesFor returns our entityID, and the URLs of the assertion consumer service and of single logout, for a connection.
-func NamesFor(baseURL, connection string) (entity, acs, logout string) {
-	at := baseURL + Base + connection
-	return at + "/metadata", at + "/acs", at + "/logout"
 }
 
 // actor is who asks provision for what a request leads to.
@@ -147,7 +138,7 @@ func (d *Door) route(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	record.Connection, record.Path = x.conn.Name, Base+x.conn.Name+"/"+last
-	x.names.entity, x.names.acs, x.names.logout = NamesFor(web.BaseURL(d.BaseURL, r), x.conn.Name)
+	x.ours = metadata.At(web.BaseURL(d.BaseURL, r), x.conn.Name)
 	return handle(x)
 }
 
@@ -241,9 +232,8 @@ func (d *Door) metadata(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	document, err := metadata.Ours(metadata.SP{
-		EntityID: x.names.entity, ACS: x.names.acs, Logout: x.names.logout, Certificates: keys.certificates,
-	})
+	x.ours.Certificates = keys.certificates
+	document, err := metadata.Ours(x.ours)
 	if err != nil {
 		return err
 	}
@@ -274,7 +264,7 @@ func (d *Door) verifier(x *exchange) (*assertion.Verifier, error) {
 		}
 	}
 	v := &assertion.Verifier{
-		Issuer: x.idp.EntityID, Certificates: certs, Audience: x.names.entity, Recipient: x.names.acs, Keys: keys.private,
+		Issuer: x.idp.EntityID, Certificates: certs, Audience: x.ours.EntityID, Recipient: x.ours.ACS, Keys: keys.private,
 		Encrypted: x.conn.Is(directory.SAMLEncrypted), Contexts: x.conn.AuthnContexts(),
 	}
 	if x.conn.Is(directory.SAMLForceAuthn) {
