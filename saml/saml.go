@@ -67,11 +67,11 @@ func (d *Door) Handler() http.Handler {
 // exchange is one request about one connection.
 type exchange struct {
 	*http.Request
-	w     http.ResponseWriter
-	conn  directory.Connection
-	idp   directory.IdP
-	ours  metadata.SP // what we call ourselves to the identity provider
-	test  bool // of an administrator, who may see why
+	w    http.ResponseWriter
+	conn directory.Connection
+	idp  directory.IdP
+	ours metadata.SP // what we call ourselves to the identity provider
+	test bool        // of an administrator, who may see why
 }
 
 // actor is who asks provision for what a request leads to.
