@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"regexp"
@@ -44,6 +45,7 @@ func TestScripts(t *testing.T) {
 				Condition: func(cond string) (bool, error) { return cond == mode, nil },
 				Cmds: map[string]func(*testscript.TestScript, bool, []string){
 					"begin": begin, "serve": serveScript, "stop": stopScript, "push": push, "token": keepToken, "refused": refused, "paste": paste,
+					"publish": publish, "say": say,
 				},
 			})
 		})
@@ -194,6 +196,24 @@ func refused(ts *testscript.TestScript, _ bool, args []string) {
 	if !regexp.MustCompile(args[1]).MatchString(line) {
 		ts.Fatalf("the complaint is %q, want %s", line, args[1])
 	}
+}
+
+// publish starts a web server, whose URL is $PUBLISHED.
+func publish(ts *testscript.TestScript, _ bool, _ []string) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		text, err := os.ReadFile(ts.MkAbs("published"))
+		if err != nil {
+			w.WriteHeader(http.StatusNotFound)
+		}
+		_, _ = w.Write(text)
+	}))
+	ts.Defer(server.Close)
+	ts.Setenv("PUBLISHED", server.URL+"/")
+}
+
+// say FILE lets that web server answer with a file.
+func say(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(os.WriteFile(ts.MkAbs("published"), []byte(ts.ReadFile(args[0])), 0o600))
 }
 
 // paste N runs the line N that serve --dev printed, as one pastes it into a shell.
