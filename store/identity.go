@@ -269,6 +269,21 @@ func (tx *Tx) WasHere(connection directory.Row, subject string) (found bool, err
 	return n > 0, err
 }
 
+// Recognition is how many identities of a connection a login can recognise.
+type Recognition struct {
+	Users      int64 `json:"users"`
+	ExternalID int64 `json:"with_external_id"`
+	Subject    int64 `json:"signed_in"` // they have a subject
+	Same       int64 `json:"same"`      // and it is their externalId
+}
+
+// Recognition counts them. It reads every identity of the connection, so it is for a Search.
+func (tx *Tx) Recognition(connection directory.Row) (r Recognition, err error) {
+	_, err = tx.get(`select count(*), count(external_id), count(subject), count(case when subject = external_id then 1 end)
+		from identity where connection = $1`, []any{int64(connection)}, &r.Users, &r.ExternalID, &r.Subject, &r.Same)
+	return r, err
+}
+
 // ForgetSubjects takes their subject from the identities of a connection and returns how many had one.
 func (tx *Tx) ForgetSubjects(connection directory.Row) (int64, error) {
 	return tx.exec(`update identity set subject = null where connection = $1 and subject is not null`, int64(connection))

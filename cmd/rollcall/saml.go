@@ -17,7 +17,7 @@ import (
 )
 
 func (a *app) samlCommand() *cobra.Command {
-	return noun("saml", "Single sign-on: what identity providers say of themselves, and what to tell them", a.samlImport(), a.samlShow(),
+	return noun("saml", "Single sign-on: what identity providers say of themselves, and what to tell them", a.samlImport(), a.samlShow(), a.samlTest(), a.samlForget(),
 		a.samlKeyCommand())
 }
 
