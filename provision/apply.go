@@ -57,9 +57,9 @@ func (c *change) apply(before, after *directory.Identity, differ directory.Chang
 		}
 	}
 	changes.Set("subject", before.Subject, after.Subject)
-	changes.Set("completed", before.ByLogin, after.ByLogin)
-	if len(changes) == 0 { // another word of a login for what SCIM has written
-		return nil
+	changes.Set("by_login", before.ByLogin, after.ByLogin)
+	if !after.ByLogin { // else the document says it
+		changes.Set("asserted", before.Asserted, after.Asserted)
 	}
 	return c.event(action(before, after), string(after.ID), changes)
 }
