@@ -201,9 +201,6 @@ func (r *reader) document() error {
 		return err
 	}
 	r.blanks()
-	if !strings.HasPrefix(r.text[r.pos:], "<") {
-		return errors.New("here must stand an element")
-	}
 	open, err := r.startTag(nil)
 	if err != nil {
 		return err
@@ -257,12 +254,6 @@ func (r *reader) inside(open *node) error {
 			if err := r.section(open); err != nil {
 				return err
 			}
-		case strings.HasPrefix(rest, "<!--"):
-			return errors.New("comments are not accepted")
-		case strings.HasPrefix(rest, "<!"):
-			return errors.New("declarations of a document type are not accepted")
-		case strings.HasPrefix(rest, "<?"):
-			return errors.New("processing instructions are not accepted")
 		default:
 			child, err := r.startTag(open)
 			if err != nil {
@@ -341,6 +332,16 @@ func (r *reader) add(parent *node) *node {
 
 // startTag reads a start tag, or the tag of an empty element, whose end is then set.
 func (r *reader) startTag(parent *node) (*node, error) {
+	switch rest := r.text[r.pos:]; {
+	case strings.HasPrefix(rest, "<!--"):
+		return nil, errors.New("comments are not accepted")
+	case strings.HasPrefix(rest, "<!"):
+		return nil, errors.New("a document type is not accepted")
+	case strings.HasPrefix(rest, "<?"):
+		return nil, errors.New("processing instructions are not accepted")
+	case !strings.HasPrefix(rest, "<"):
+		return nil, errors.New("here must stand an element")
+	}
 	r.pos++
 	prefix, local, err := r.name()
 	if err != nil {
