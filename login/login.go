@@ -29,7 +29,7 @@ const (
 type Service struct {
 	DB        *store.DB
 	Provision *provision.Service
-	Outbound  *netguard.Client   // for the keys of other issuers
+	Outbound  *netguard.Client // for the keys of other issuers
 	Log       *slog.Logger
 	Resource  string // the path of the door that our access tokens open
 

@@ -75,6 +75,20 @@ func (s *Service) EndSession(ctx context.Context, actor directory.Actor, id dire
 	return gone, err
 }
 
+// EndSessionOf signs an account out of one of its browsers. Errors: NotFound, also for a session of another account.
+func (s *Service) EndSessionOf(ctx context.Context, actor directory.Actor, account directory.Row, id directory.SessionID) error {
+	return s.update(ctx, actor, func(c *change) error {
+		found, err := c.SessionByID(id)
+		if err != nil {
+			return err
+		}
+		if found.Account != account {
+			return directory.Errorf(directory.NotFound, "", "there is no session %s", id)
+		}
+		return c.endSessions(account, "session.end", found)
+	})
+}
+
 func (c *change) endSessions(account directory.Row, action string, sessions ...directory.Session) error {
 	a, err := c.HoldAccount(account)
 	if err != nil {
