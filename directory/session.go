@@ -30,7 +30,7 @@ type Session struct {
 	Connected string    // the name of the connection by which the person came; empty for a password. Filled when read.
 }
 
-// Valid reports whether the session has ended by its age at now.
+// Valid reports whether the session has not ended by its age at now.
 func (s *Session) Valid(now time.Time) bool {
 	return now.Before(s.Expires) && now.Sub(s.Used) < SessionIdle
 }
@@ -115,8 +115,14 @@ const (
 	NoTeam DenialCode = "no_team"
 	// NotBound: the identity of the person is bound to no account.
 	NotBound DenialCode = "not_bound"
-	// Managed: the person has a password, and a connection manages the account.
+	// Managed: the person typed a password, and a connection manages the account.
 	Managed DenialCode = "managed"
+	// UnknownAccount: no account has the name that came with a password.
+	UnknownAccount DenialCode = "unknown_account"
+	// NoPassword: the account has none.
+	NoPassword DenialCode = "no_password"
+	// WrongPassword: the account has another one.
+	WrongPassword DenialCode = "wrong_password"
 	// Disabled: the connection is disabled.
 	Disabled DenialCode = "connection_disabled"
 )

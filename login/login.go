@@ -1,6 +1,7 @@
 // Package login is every credential: who may speak to us, and as whom. It reads what provision wrote and changes nothing on its
-// own, except that it has provision make the key that signs access tokens. scim calls it before it looks at a request's path;
-// scim/oauth calls it to give out access tokens.
+// own, except that it has provision make the key that signs access tokens, open a session for a password, and note when a session or
+// a personal token was used. scim calls it before it looks at a request's path; scim/oauth calls it to give out access tokens; portal
+// and saml call it for sessions, their cookies and passwords.
 //
 // A connection has four kinds: opaque tokens, kept as a hash; the id and secret of a client, which open nothing but scim/oauth;
 // access tokens that a client got there, JWTs; and JWTs that an issuer of the connection's own made, whose keys are fetched through
@@ -11,6 +12,7 @@ import (
 	"context"
 	"log/slog"
 	"strings"
+	"sync"
 
 	"github.com/rollcall-id/rollcall/directory"
 	"github.com/rollcall-id/rollcall/netguard"
@@ -26,12 +28,15 @@ const (
 // Service knows credentials. Its exported fields are set before the first call and not changed after.
 type Service struct {
 	DB        *store.DB
-	Provision *provision.Service // for Issue
-	Outbound  *netguard.Client   // for the keys of other issuers
+	Provision *provision.Service
+	Outbound  *netguard.Client // for the keys of other issuers
 	Log       *slog.Logger
 	Resource  string // the path of the door that our access tokens open
 
 	keySets keySets
+
+	hashesOnce sync.Once
+	hashes     chan struct{} // one for each hashing that runs
 }
 
 // Refused is the error for a credential that opens nothing. Outside it says nothing of why; its fields are for the log.

@@ -431,6 +431,14 @@ func isForbiddenTeam(err error) bool {
 	return ok && e.Field == "team"
 }
 
+// RefusePassword writes down that a password did not let somebody in, and why. account is empty for a name that nobody has; what was
+// typed is not kept, since people type their password there.
+func (s *Service) RefusePassword(ctx context.Context, actor directory.Actor, account directory.AccountID, code directory.DenialCode, detail string) error {
+	return s.update(ctx, actor, func(c *change) error {
+		return c.event("login.refused", string(account), directory.Changes{"code": string(code), "detail": detail})
+	})
+}
+
 // RefuseLogin writes down that somebody was not let in, and why. It never holds what was sent.
 func (s *Service) RefuseLogin(ctx context.Context, actor directory.Actor, code, detail string) error {
 	return s.update(ctx, actor, func(c *change) error {

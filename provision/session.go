@@ -27,11 +27,11 @@ func (c *change) endSessionsBy(i *directory.Identity, changes directory.Changes)
 	return err
 }
 
-// OpenSession signs in the person of an account whom a password proved, and returns what the browser holds from now on. rehashed is
-// a better hash of the same password, or empty.
+// OpenSession signs in the person of an account whom a password proved, and returns what the browser holds from now on. proved is the
+// hash that the password was held against, and rehashed a better one of the same password, or empty.
 //
-// Errors: *directory.Denial for an account that is not active, or that a connection manages.
-func (s *Service) OpenSession(ctx context.Context, actor directory.Actor, account directory.Row, rehashed, agent string) (secret string, err error) {
+// Errors: *directory.Denial for an account that is not active, that a connection manages, or that has another password by now.
+func (s *Service) OpenSession(ctx context.Context, actor directory.Actor, account directory.Row, proved, rehashed, agent string) (secret string, err error) {
 	secret = newSecret("")
 	err = s.update(ctx, actor, func(c *change) error {
 		a, err := c.HoldAccount(account)
@@ -42,11 +42,16 @@ func (s *Service) OpenSession(ctx context.Context, actor directory.Actor, accoun
 		if err != nil {
 			return err
 		}
+		hash, err := c.Password(account)
 		switch {
+		case err != nil:
+			return err
 		case !a.Active:
-			return &directory.Denial{Code: directory.Deactivated, Detail: "the account is deactivated"}
+			return &directory.Denial{Code: directory.Deactivated, Detail: "the password is right, and the account is deactivated"}
 		case manager != nil:
 			return &directory.Denial{Code: directory.Managed, Detail: "a connection manages the account: its people sign in there"}
+		case hash != proved: // or a new password would not shut out who has the old one, and be overwritten
+			return &directory.Denial{Code: directory.WrongPassword, Detail: "the password was changed in the same moment"}
 		}
 		if rehashed != "" {
 			if err := c.PutPassword(account, rehashed); err != nil {
@@ -68,6 +73,20 @@ func (s *Service) EndSession(ctx context.Context, actor directory.Actor, id dire
 		return c.endSessions(gone.Account, "session.end", gone)
 	})
 	return gone, err
+}
+
+// EndSessionOf signs an account out of one of its browsers. Errors: NotFound, also for a session of another account.
+func (s *Service) EndSessionOf(ctx context.Context, actor directory.Actor, account directory.Row, id directory.SessionID) error {
+	return s.update(ctx, actor, func(c *change) error {
+		found, err := c.SessionByID(id)
+		if err != nil {
+			return err
+		}
+		if found.Account != account {
+			return directory.Errorf(directory.NotFound, "", "there is no session %s", id)
+		}
+		return c.endSessions(account, "session.end", found)
+	})
 }
 
 func (c *change) endSessions(account directory.Row, action string, sessions ...directory.Session) error {

@@ -133,6 +133,9 @@ func (s *Service) SetAdmin(ctx context.Context, actor directory.Actor, name stri
 		before := *a
 		changes.Set("admin", a.Admin, admin)
 		a.Admin = admin
+		if err := c.RemoveAdoptions(a.Row); err != nil { // nobody takes over an administrator's account but by name
+			return err
+		}
 		return c.putAccount(&before, a, changes)
 	})
 }

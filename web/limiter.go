@@ -21,7 +21,8 @@ const (
 // Limiter holds each key, a token id or an AddressKey, to a rate. A key is forgotten as soon as that changes nothing: when
 // it has not been used for so long that its whole burst is there again. Safe for concurrent use.
 //
-// A limiter of failed credentials is asked only after one failed: it is never in the way of a valid one.
+// A limiter of failed credentials is asked only after one failed: it is never in the way of a valid one. What can be guessed, a
+// password, is to be asked for before, and given back when it was right.
 type Limiter[K comparable] struct {
 	perSecond rate.Limit
 	burst     int
@@ -69,6 +70,14 @@ func (l *Limiter[K]) Take(key K) error {
 	}
 	r.CancelAt(now)
 	return &Error{Status: http.StatusTooManyRequests, Msg: "too many requests: slow down", RetryAfter: wait}
+}
+
+// Give gives back what Take took for something that turned out not to count.
+func (l *Limiter[K]) Give(key K) {
+	now := l.now()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_ = l.bucket(key, now).rate.AllowN(now, -1) // the bucket holds no more than its burst all the same
 }
 
 // bucket finds or makes the bucket of key, and forgets others that have had their time. The caller holds mu.

@@ -66,6 +66,28 @@ func TestLimiter_a_refused_take_costs_nothing(t *testing.T) {
 	})
 }
 
+func TestLimiter_what_is_given_back_can_be_taken_again_and_never_adds_up(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := web.NewLimiter[int](1.0/60, 3, time.Now)
+		for range 10 {
+			if err := l.Take(1); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Second)
+			l.Give(1)
+		}
+		for range 10 {
+			l.Give(1)
+		}
+		for range 3 {
+			if err := l.Take(1); err != nil {
+				t.Fatal(err)
+			}
+		}
+		wait(t, l.Take(1))
+	})
+}
+
 func TestLimiter_a_pause_forgets_the_key_and_changes_nothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := web.NewLimiter[string](1, 3, time.Now)

@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"path"
 	"runtime"
 	"runtime/debug"
 	"strconv"
@@ -24,6 +25,7 @@ import (
 	"github.com/rollcall-id/rollcall/directory"
 	"github.com/rollcall-id/rollcall/login"
 	"github.com/rollcall-id/rollcall/netguard"
+	"github.com/rollcall-id/rollcall/portal"
 	"github.com/rollcall-id/rollcall/provision"
 	"github.com/rollcall-id/rollcall/saml"
 	"github.com/rollcall-id/rollcall/scim"
@@ -61,6 +63,7 @@ type serveFlags struct {
 	rateBurst       int
 	logFormat       choice
 	logLevel        choice
+	signUp          bool
 	dev             bool
 
 	proxies web.Proxies    // trustedProxies, by check
@@ -74,9 +77,11 @@ func (a *app) serveCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the server",
-		Long: `Run the server. It answers SCIM under /scim/v2, OAuth at /oauth/token, and /healthz and /readyz. The database is made, or
-brought up to date, when it starts. It speaks plain HTTP: put a proxy that speaks TLS in front of it and name its address by
---base-url.
+		Long: `Run the server. It answers SCIM under /scim/v2, OAuth at /oauth/token, and /healthz and /readyz; at / people see who they are,
+and sign in. The database is made, or brought up to date, when it starts. It speaks plain HTTP: put a proxy that speaks TLS in front
+of it and name its address by --base-url; then cookies are for TLS alone.
+
+With --sign-up everybody who reaches the server may make an account, in a public team.
 
 What a setting of a connection names by its URL is fetched from the Internet over https only. --outbound-allow names networks of
 the inside, where http is allowed too.`,
@@ -84,6 +89,7 @@ the inside, where http is allowed too.`,
   rollcall serve --dev
   rollcall serve --base-url https://chat.example.com --trusted-proxies 10.0.0.0/8
   rollcall serve --outbound-allow 10.20.0.0/16
+  rollcall serve --sign-up
   rollcall serve --metrics-listen 127.0.0.1:9090 --log-format json
   rollcall serve --database postgres://rollcall@db.example.com/rollcall`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -104,6 +110,7 @@ the inside, where http is allowed too.`,
 	f.IntVar(&flags.rateBurst, "rate-burst", scim.RequestBurst, "requests that a token may send at once")
 	f.Var(&flags.logFormat, "log-format", "text or json")
 	f.Var(&flags.logLevel, "log-level", "what the log tells: debug, info (every request), warn or error")
+	f.BoolVar(&flags.signUp, "sign-up", false, "let everybody make an account, with a password")
 	f.BoolVar(&flags.dev, "dev", false, "make a connection, a team and a token to try the server with, and print how")
 	return cmd
 }
@@ -209,8 +216,13 @@ func (a *app) serve(cmd *cobra.Command, flags *serveFlags) (err error) {
 	tokens := oauth.Door{
 		Login: credentials, Failures: failures, Log: log, Metrics: m.requests(), BaseURL: flags.baseURL, Proxies: flags.proxies,
 	}
+	pages := &portal.Door{
+		DB: a.db, Provision: a.service, Login: credentials, Failures: failures, Log: log, Metrics: m.requests(), BaseURL: flags.baseURL,
+		Proxies: flags.proxies, SignUp: flags.signUp, SignOut: signOn.SignOut,
+	}
 	s := &server{
-		app: a, log: log, http: ln, socket: socket, scim: door.Handler(), oauth: tokens.Handler(), saml: signOn.Handler(), waiting: door.Waiting, metrics: m,
+		app: a, log: log, http: ln, socket: socket, scim: door.Handler(), oauth: tokens.Handler(), saml: signOn.Handler(), portal: pages.Handler(),
+		waiting: door.Waiting, metrics: m,
 	}
 	return s.run(cmd.Context(), flags)
 }
@@ -269,6 +281,7 @@ type server struct {
 	scim   http.Handler
 	oauth  http.Handler
 	saml   http.Handler
+	portal http.Handler
 
 	waiting func() int // requests that scim lets wait
 	metrics *metrics   // nil for none
@@ -324,12 +337,20 @@ func (s *server) run(ctx context.Context, flags *serveFlags) (err error) {
 	}
 }
 
-// welcome tells how to go on where there is no connection yet.
+// welcome tells how to go on where there is no connection yet, and warns where nobody could sign in without one.
 func (s *server) welcome(ctx context.Context) error {
 	return s.db.View(ctx, func(tx *store.Tx) error {
 		conns, err := tx.Connections()
-		if err == nil && len(conns) == 0 {
+		if err != nil {
+			return err
+		}
+		if len(conns) == 0 {
 			s.log.Info("there is no connection yet", "scim_url", s.scimURL, "next", "rollcall connection create NAME --preset okta"+s.place)
+		}
+		administrators, err := tx.BreakGlass()
+		if err == nil && administrators == 0 {
+			s.log.Warn("no administrator can sign in without an identity provider: when it fails, or shuts out the wrong people, nobody can",
+				"next", "rollcall user create --email EMAIL --username NAME --system-admin --password-stdin"+s.place)
 		}
 		return err
 	})
@@ -356,12 +377,24 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case oauth.TokenPath, oauth.KeysPath, oauth.MetadataPath:
 		s.oauth.ServeHTTP(w, r)
 	default:
-		if strings.HasPrefix(r.URL.Path, saml.Base) {
+		switch {
+		case strings.HasPrefix(r.URL.Path, saml.Base):
 			s.saml.ServeHTTP(w, r)
-			return
+		case isSCIM(r):
+			s.scim.ServeHTTP(w, r)
+		default:
+			s.portal.ServeHTTP(w, r)
 		}
-		s.scim.ServeHTTP(w, r)
 	}
+}
+
+// isSCIM reports whether a request is for the door of SCIM, which tells an identity provider in its own form what is wrong: the path
+// leads there however it is spelled, or the sender speaks SCIM and has the wrong base URL.
+func isSCIM(r *http.Request) bool {
+	if p := strings.ToLower(path.Clean("/" + r.URL.Path)); strings.HasPrefix(p, "/scim") || strings.Contains(strings.ToLower(r.URL.Path), "/scim/") {
+		return true
+	}
+	return strings.Contains(r.Header.Get("Accept")+r.Header.Get("Content-Type"), "application/scim+json")
 }
 
 // ready returns why the database cannot be worked with. One that a newer program has brought up to date can.
