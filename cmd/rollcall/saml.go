@@ -224,8 +224,10 @@ func differences(changes directory.Changes) (rows [][]string) {
 // tellIdP says what to enter at the identity provider.
 func (c *call) tellIdP(conn *directory.Connection) error {
 	ours := c.ourURLs(conn.Name)
-	if err := c.say("\nEnter at the identity provider:"); err != nil {
-		return err
+	for _, line := range []string{"", "Enter at the identity provider:"} {
+		if err := c.say("%s", line); err != nil {
+			return err
+		}
 	}
 	if err := c.facts(ours.facts(conn.Name)...); err != nil {
 		return err
