@@ -153,7 +153,10 @@ func (c *call) showTested(t *samlTested) error {
 	if err != nil {
 		return err
 	}
-	return c.say("\nA login is tried, by a system administrator who is signed in, at %s", t.TestURL)
+	if err := c.say(""); err != nil {
+		return err
+	}
+	return c.say("A login is tried, by a system administrator who is signed in, at %s", t.TestURL)
 }
 
 func (a *app) samlForget() *cobra.Command {
