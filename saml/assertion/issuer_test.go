@@ -310,7 +310,8 @@ func (l *lock) encryptedKey(t testing.TB, wrap string, key []byte, to *rsa.Priva
 	switch {
 	case wrapped != nil:
 	case strings.HasSuffix(wrap, "rsa-1_5"):
-		wrapped, err = rsa.EncryptPKCS1v15(rand.Reader, &to.PublicKey, key) //nolint:staticcheck // what must be refused
+		//lint:ignore SA1019 what must be refused
+		wrapped, err = rsa.EncryptPKCS1v15(rand.Reader, &to.PublicKey, key)
 	default:
 		wrapped, err = rsa.EncryptOAEPWithOptions(rand.Reader, &to.PublicKey, key, &rsa.OAEPOptions{Hash: hash, MGFHash: mask})
 	}

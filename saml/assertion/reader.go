@@ -23,131 +23,6 @@ const (
 	MaxScope = 64
 )
 
-// Namespaces.
-const (
-	nsProtocol  = "urn:oasis:names:tc:SAML:2.0:protocol"
-	nsAssertion = "urn:oasis:names:tc:SAML:2.0:assertion"
-	nsSignature = "http://www.w3.org/2000/09/xmldsig#"
-	nsEncrypt   = "http://www.w3.org/2001/04/xmlenc#"
-	nsEncrypt11 = "http://www.w3.org/2009/xmlenc11#"
-	nsExclusive = "http://www.w3.org/2001/10/xml-exc-c14n#"
-	nsXML       = "http://www.w3.org/XML/1998/namespace"
-	nsXMLNS     = "http://www.w3.org/2000/xmlns/"
-)
-
-// node is an element, or a text if local is empty. Nothing changes it once it was read.
-type node struct {
-	prefix, local string
-	space         string // the namespace that the prefix stands for
-	text          string // of a text: references resolved, line ends as \n
-	attrs         []attr // in the order of the document, declarations not among them
-	decls         []decl
-	parent        *node
-	first, last   *node // children
-	next          *node // sibling
-	end           int   // offset behind the end tag
-}
-
-type attr struct{ prefix, local, space, value string }
-
-// decl is a namespace declaration; prefix is empty for the default namespace.
-type decl struct{ prefix, uri string }
-
-// tree is a document that was read.
-type tree struct {
-	root       *node
-	ids        map[string]bool // values of all attributes named id, in any case and any namespace
-	assertions []*node         // Assertion and EncryptedAssertion, wherever they stand
-	signatures []*node         // wherever they stand
-}
-
-// is tells whether n is the element of that expanded name.
-func (n *node) is(space, local string) bool { return n.local == local && n.space == space }
-
-// attr returns the attribute of that name without namespace, and whether there is one.
-func (n *node) attr(local string) (string, bool) {
-	for i := range n.attrs {
-		if a := &n.attrs[i]; a.local == local && a.space == "" {
-			return a.value, true
-		}
-	}
-	return "", false
-}
-
-// elements returns the child elements.
-func (n *node) elements() (all []*node) {
-	for c := n.first; c != nil; c = c.next {
-		if c.local != "" {
-			all = append(all, c)
-		}
-	}
-	return all
-}
-
-// children returns the child elements of that expanded name.
-func (n *node) children(space, local string) (all []*node) {
-	for c := n.first; c != nil; c = c.next {
-		if c.is(space, local) {
-			all = append(all, c)
-		}
-	}
-	return all
-}
-
-// only returns the child element of that expanded name, nil unless there is exactly one.
-func (n *node) only(space, local string) *node {
-	if all := n.children(space, local); len(all) == 1 {
-		return all[0]
-	}
-	return nil
-}
-
-// content returns the whole text of an element, and false if there are elements in it.
-func (n *node) content() (string, bool) {
-	if n.first == nil {
-		return "", true
-	}
-	if n.first == n.last && n.first.local == "" {
-		return n.first.text, true
-	}
-	var b strings.Builder
-	for c := n.first; c != nil; c = c.next {
-		if c.local != "" {
-			return "", false
-		}
-		b.WriteString(c.text)
-	}
-	return b.String(), true
-}
-
-// blank tells whether there is nothing but whitespace between the child elements.
-func (n *node) blank() bool {
-	for c := n.first; c != nil; c = c.next {
-		if c.local == "" && strings.Trim(c.text, " \t\r\n") != "" {
-			return false
-		}
-	}
-	return true
-}
-
-// scope returns the declarations in force for the children of n, outermost first.
-func (n *node) scope() (all []decl) {
-	if n == nil {
-		return nil
-	}
-	return append(n.parent.scope(), n.decls...)
-}
-
-// lookup returns the namespace that prefix stands for among declarations of which the last counts.
-func lookup(scope []decl, prefix string) (string, bool) {
-	for i := len(scope) - 1; i >= 0; i-- {
-		if scope[i].prefix == prefix {
-			return scope[i].uri, true
-		}
-	}
-	return "", false
-}
-
 // reader reads the part of XML 1.0 with namespaces that a SAML message needs. Text is the whole input, and names and values are pieces
 // of it wherever nothing had to be resolved.
 type reader struct {
@@ -181,19 +56,6 @@ func readTree(input []byte, scope []decl) (*tree, error) {
 		return nil, errors.New("at byte " + strconv.Itoa(r.pos) + ": " + err.Error())
 	}
 	return r.tree, nil
-}
-
-// checkCharacters refuses what is no character of XML 1.0, and a byte order mark, which some readers skip and some do not.
-func checkCharacters(s string) error {
-	for i := range len(s) {
-		switch c := s[i]; {
-		case c < ' ' && c != '\t' && c != '\n' && c != '\r':
-			return errors.New("it holds a control character")
-		case c == 0xEF && i+2 < len(s) && (s[i+1] == 0xBF && s[i+2] >= 0xBE || s[i+1] == 0xBB && s[i+2] == 0xBF && i == 0):
-			return errors.New("it holds a byte order mark or a character that XML has not")
-		}
-	}
-	return nil
 }
 
 func (r *reader) document() error {
@@ -511,8 +373,6 @@ func (r *reader) blanks() bool {
 	return r.pos > from
 }
 
-func isBlank(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
-
 // name reads a name with or without prefix. Names are ASCII: no message of SAML has others.
 func (r *reader) name() (prefix, local string, err error) {
 	from := r.pos
@@ -529,24 +389,6 @@ func (r *reader) name() (prefix, local string, err error) {
 		return "", "", errors.New("here must stand a name")
 	}
 	return prefix, local, nil
-}
-
-func isNameByte(c byte) bool {
-	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == ':' || c == '_' || c == '-' || c == '.' || c >= utf8.RuneSelf
-}
-
-// isName tells whether s begins with a letter, or with _ where others has it, and goes on with letters, digits and others, all in ASCII.
-func isName(s, others string) bool {
-	for i := range len(s) {
-		switch c := s[i]; {
-		case 'a' <= c|0x20 && c|0x20 <= 'z':
-		case c == '_' && strings.IndexByte(others, c) >= 0:
-		case i > 0 && ('0' <= c && c <= '9' || strings.IndexByte(others, c) >= 0):
-		default:
-			return false
-		}
-	}
-	return s != ""
 }
 
 // value reads = and a value in quotes.
@@ -571,71 +413,4 @@ func (r *reader) value() (string, error) {
 	}
 	r.pos += n + 2
 	return resolve(raw, true)
-}
-
-// lineEnds makes every line end one \n. XML 1.0, section 2.11.
-func lineEnds(s string) string {
-	if strings.IndexByte(s, '\r') < 0 {
-		return s
-	}
-	return strings.ReplaceAll(strings.ReplaceAll(s, "\r\n", "\n"), "\r", "\n")
-}
-
-// resolve replaces the references in a text or in the value of an attribute, in which whitespace that is written as itself becomes
-// spaces. XML 1.0, sections 3.3.3. and 4.1.
-func resolve(raw string, attribute bool) (string, error) {
-	raw = lineEnds(raw)
-	if attribute && strings.ContainsAny(raw, "\t\n") {
-		raw = strings.NewReplacer("\t", " ", "\n", " ").Replace(raw)
-	}
-	next := strings.IndexByte(raw, '&')
-	if next < 0 {
-		return raw, nil
-	}
-	var b strings.Builder
-	for ; next >= 0; next = strings.IndexByte(raw, '&') {
-		b.WriteString(raw[:next])
-		name, rest, ok := strings.Cut(raw[next+1:], ";")
-		if !ok {
-			return "", errors.New("a reference has no end")
-		}
-		c, ok := reference(name)
-		if !ok {
-			return "", errors.New("a reference is none of lt, gt, amp, apos, quot and the numbers of characters")
-		}
-		b.WriteRune(c)
-		raw = rest
-	}
-	b.WriteString(raw)
-	return b.String(), nil
-}
-
-// reference returns the character that stands between & and ; by name or number.
-func reference(name string) (rune, bool) {
-	switch name {
-	case "lt":
-		return '<', true
-	case "gt":
-		return '>', true
-	case "amp":
-		return '&', true
-	case "apos":
-		return '\'', true
-	case "quot":
-		return '"', true
-	}
-	digits, base := strings.TrimPrefix(name, "#"), 10
-	if digits == name {
-		return 0, false
-	}
-	if hex := strings.TrimPrefix(digits, "x"); hex != digits {
-		digits, base = hex, 16
-	}
-	if digits == "" || digits[0] == '+' || digits[0] == '-' || strings.Contains(digits, "_") {
-		return 0, false
-	}
-	n, err := strconv.ParseUint(digits, base, 32)
-	c := rune(n)
-	return c, err == nil && n <= utf8.MaxRune && (c == '\t' || c == '\n' || c == '\r' || c >= ' ') &&
-		utf8.ValidRune(c) && c != 0xFFFE && c != 0xFFFF
 }
