@@ -30,7 +30,10 @@ func TestVerify_encrypted(t *testing.T) {
 		"the default namespace is declared outside": {encrypt: &lock{around: ` xmlns="urn:oasis:names:tc:SAML:2.0:assertion"`}, inside: []string{`<saml:Assertion xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion"`, `<saml:Assertion`}},
 		"a prefix is bound again around it":         {encrypt: &lock{around: ` xmlns:ns0="` + nsEncrypt + `" xmlns:ns1="urn:x"`}, before: prefixes("ns0")},
 		"the prefix of the data inside it":          {encrypt: &lock{}, before: prefixes("xenc")},
-		"lines of base64":                           {encrypt: &lock{rewrite: []string{"<xenc:CipherValue>", "<xenc:CipherValue>\n  "}}},
+		"signatures inside and outside have the same Id": {
+			signs: "_a _r", encrypt: &lock{}, inside: []string{`<ds:Signature `, `<ds:Signature Id="Signature1" `}, after: []string{`<ds:Signature `, `<ds:Signature Id="Signature1" `},
+		},
+		"lines of base64": {encrypt: &lock{rewrite: []string{"<xenc:CipherValue>", "<xenc:CipherValue>\n  "}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			v := verifier()
@@ -63,6 +66,7 @@ func TestVerify_encryptedRefused(t *testing.T) {
 	for name, f := range map[string]forge{
 		"RSA 1.5":                                {encrypt: &lock{wrap: nsEncrypt + "rsa-1_5"}},
 		"RSA 1.5 in a signed Response":           {signs: "_r", encrypt: &lock{wrap: nsEncrypt + "rsa-1_5"}},
+		"an unknown algorithm for the key":       {encrypt: &lock{wrap: "urn:x"}},
 		"3DES":                                   {signs: "_r", encrypt: &lock{data: nsEncrypt + "tripledes-cbc", raw: make([]byte, 64), keyBytes: make([]byte, 24)}},
 		"an unknown algorithm":                   {signs: "_r", encrypt: &lock{data: "urn:x", raw: make([]byte, 64)}},
 		"CBC in an unsigned Response":            {encrypt: &lock{data: cbc}},
@@ -71,7 +75,7 @@ func TestVerify_encryptedRefused(t *testing.T) {
 		"an empty wrapped key":                   {encrypt: &lock{wrapped: []byte{}}},
 		"a short wrapped key":                    {encrypt: &lock{wrapped: []byte{1, 2, 3}}},
 		"a long wrapped key":                     {encrypt: &lock{wrapped: make([]byte, 4096)}},
-		"a key of the wrong length":              {encrypt: &lock{keyBytes: make([]byte, 16), raw: sealedGCM}},
+		"a key of the wrong length":              {encrypt: &lock{keyBytes: key[:16], raw: shut(t, "gcm", key[:16], []byte(plain))}},
 		"an empty key":                           {encrypt: &lock{keyBytes: []byte{}, raw: sealedGCM}},
 		"GCM with nothing":                       {encrypt: &lock{raw: []byte{}}},
 		"GCM that is shorter than its nonce":     {encrypt: &lock{raw: make([]byte, 11)}},
@@ -87,7 +91,6 @@ func TestVerify_encryptedRefused(t *testing.T) {
 		"a comment inside":                       {encrypt: &lock{plainInside: strings.Replace(plain, "u-0001", "u-<!---->0001", 1)}},
 		"an assertion in the assertion":          {encrypt: &lock{plainInside: strings.Replace(plain, "<saml:Subject>", `<saml:Advice><saml:Assertion/></saml:Advice><saml:Subject>`, 1)}},
 		"encrypted twice":                        {encrypt: &lock{plainInside: (&lock{}).element(t, plain)}},
-		"an ID of the Response":                  {encrypt: &lock{plainInside: strings.Replace(plain, `ID="_a"`, `ID="_r"`, 1)}},
 		"another element":                        {encrypt: &lock{plainInside: `<saml:Issuer xmlns:saml="` + nsAssertion + `"/>`}},
 		"a reference to the cipher":              {encrypt: &lock{rewrite: []string{"<xenc:CipherData><xenc:CipherValue>", `<xenc:CipherData><xenc:CipherReference URI="https://evil.example"/></xenc:CipherData><xenc:CipherData><xenc:CipherValue>`}}},
 		"a reference beside the cipher":          {encrypt: &lock{beside: true, rewrite: []string{"<xenc:CipherData><xenc:CipherValue>", `<xenc:CipherData><xenc:CipherReference URI="https://evil.example"/><xenc:CipherValue>`}}},

@@ -42,10 +42,7 @@ var errEnd = errors.New("it ends too early")
 // readTree reads one document. Its scope is what is declared around it, for what was cut out of another document. Errors say what is
 // wrong in words and repeat nothing of the input.
 func readTree(input []byte, scope []decl) (*tree, error) {
-	switch {
-	case len(input) > MaxBytes:
-		return nil, errors.New("it is larger than " + strconv.Itoa(MaxBytes) + " bytes")
-	case !utf8.Valid(input):
+	if !utf8.Valid(input) {
 		return nil, errors.New("it is not UTF-8")
 	}
 	r := reader{text: string(input), scope: scope, tree: &tree{}}

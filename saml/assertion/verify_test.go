@@ -236,6 +236,7 @@ func TestVerify_signatures(t *testing.T) {
 		"an empty value":                          {forge{after: []string{"<ds:SignatureValue>", "<ds:SignatureValue/><ds:Object>", "</ds:SignatureValue>", "</ds:Object>"}}, CodeSignature},
 		"text in the signature":                   {forge{after: []string{"<ds:SignatureValue>", "x<ds:SignatureValue>"}}, CodeSignature},
 		"an Object":                               {forge{seal: seal{info: `<ds:Object>x</ds:Object>`}}, CodeSignature},
+		"an Object behind KeyInfo":                {forge{seal: seal{info: `<ds:KeyInfo/><ds:Object>x</ds:Object>`}}, CodeSignature},
 		"a long PrefixList":                       {forge{seal: seal{list: `<ec:InclusiveNamespaces xmlns:ec="` + nsExclusive + `" PrefixList="` + strings.Repeat("a b c d ", 20) + `"></ec:InclusiveNamespaces>`}}, CodeSignature},
 		"the NameID was changed":                  {forge{after: []string{"u-0001", "u-0002"}}, CodeSignature},
 		"an attribute was added":                  {forge{after: []string{"<saml:AttributeStatement>", "<saml:AttributeStatement><saml:Attribute Name='x'/>"}}, CodeSignature},
