@@ -113,6 +113,18 @@ func many(n int, format string) string {
 	return b.String()
 }
 
+// TestParse_message: only a Response of SAML 2.0 is read any further.
+func TestParse_message(t *testing.T) {
+	for _, message := range []string{
+		`<Response/>`, `<Response xmlns="urn:x"/>`, `<Response xmlns="` + nsAssertion + `"/>`, `<LogoutResponse xmlns="` + nsProtocol + `"/>`,
+		`<ArtifactResponse xmlns="` + nsProtocol + `"/>`, `<EntityDescriptor xmlns="urn:oasis:names:tc:SAML:2.0:metadata"/>`, clean(claim),
+	} {
+		if _, err := Parse([]byte(message)); code(t, err) != CodeMessage {
+			t.Errorf("%s: %v", message, err)
+		}
+	}
+}
+
 // TestParse_limits: what is just within the limits is read.
 func TestParse_limits(t *testing.T) {
 	for name, message := range map[string]string{
@@ -184,6 +196,7 @@ func TestDecodeForm_forms(t *testing.T) {
 		"lines by LF":              {lines(76, "\n"), 300, ""},
 		"too large by one":         {whole, 299, CodeTooLarge},
 		"much too large":           {whole, 100, CodeTooLarge},
+		"too large, and no base64": {strings.Repeat("*", 500), 300, CodeTooLarge},
 		"a blank":                  {whole[:8] + " " + whole[8:], 300, CodeEncoding},
 		"a plus that became blank": {"AA A", 300, CodeEncoding},
 		"of URLs":                  {"A-_A", 300, CodeEncoding},
