@@ -19,7 +19,7 @@
 //     element, never looked up. Transforms, canonical form and digests have one accepted form each.
 //   - What is hashed is written from the nodes that are read afterwards (canonical), expanded names included. There are no verified bytes
 //     beside a document: the tree is what was verified. What a signature does not cover is the Response around a signed assertion; of
-//     that only values are read that are compared with expected ones.
+//     that only values are read that are compared with expected ones, and its ID.
 //   - Assertions and signatures are counted in the whole document, wherever they could hide, before any of them is looked at: one
 //     assertion, in its place; no signature but in what it signs. Every signature that is present must verify.
 //   - Keys come from the connection alone. KeyInfo is not read.
@@ -31,5 +31,5 @@
 //
 // RSA only, with keys of 2048 bits or more, and SHA-2 only. Exclusive canonical form only. A Response has an Issuer, exactly one
 // assertion with exactly one AuthnStatement, and conditions with our audience. Encrypted names and attributes, artifacts and holder of
-// key are refused. Decision docs/decisions/0021-the-verifier.md says why, and why the reader is our own.
+// key are refused. Decision 21 says why, and why the reader is our own.
 package assertion
