@@ -186,6 +186,48 @@ func TestVerify_xmlsec1(t *testing.T) {
 	}
 }
 
+// TestVerify_xmlsec1Encrypted decrypts what xmlsec1 encrypted.
+func TestVerify_xmlsec1Encrypted(t *testing.T) {
+	bare := []string{`<saml:Assertion xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion"`, `<saml:Assertion`}
+	for name, tt := range map[string]struct {
+		forge     forge
+		data, key string // algorithms, and the size of the key
+		digest    string
+	}{
+		"AES-256-GCM":                {forge{}, nsEncrypt11 + "aes256-gcm", "aes-256", ""},
+		"AES-128-GCM":                {forge{}, nsEncrypt11 + "aes128-gcm", "aes-128", ""},
+		"a digest method by name":    {forge{}, nsEncrypt11 + "aes192-gcm", "aes-192", algSHA1},
+		"namespaces from around it":  {forge{before: bare}, nsEncrypt11 + "aes256-gcm", "aes-256", ""},
+		"AES-256-CBC that is signed": {forge{signs: "_a _r"}, nsEncrypt + "aes256-cbc", "aes-256", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			parameter := ""
+			if tt.digest != "" {
+				parameter = `<ds:DigestMethod Algorithm="` + tt.digest + `"/>`
+			}
+			template := `<xenc:EncryptedData xmlns:xenc="` + nsEncrypt + `" xmlns:ds="` + nsSignature + `" Type="` + nsEncrypt + `Element"><xenc:EncryptionMethod Algorithm="` + tt.data + `"/>` +
+				`<ds:KeyInfo><xenc:EncryptedKey><xenc:EncryptionMethod Algorithm="` + algOAEPMGF1P + `">` + parameter + `</xenc:EncryptionMethod>` +
+				`<xenc:CipherData><xenc:CipherValue/></xenc:CipherData></xenc:EncryptedKey></ds:KeyInfo><xenc:CipherData><xenc:CipherValue/></xenc:CipherData></xenc:EncryptedData>`
+			signed := tt.forge
+			signed.signs = "_a"
+			message := replace(t, string(signed.make(t)), []string{`<saml:Assertion`, `<saml:EncryptedAssertion><saml:Assertion`, `</saml:Assertion>`, `</saml:Assertion></saml:EncryptedAssertion>`})
+			der, err := x509.MarshalPKIXPublicKey(&ourPair().key.PublicKey)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sealed := xmlsec1(t, map[string][]byte{"key.pem": pemOf("PUBLIC KEY", der), "template.xml": []byte(template), "in.xml": []byte(message)},
+				"--encrypt", "--pubkey-pem", "@key.pem", "--session-key", tt.key, "--xml-data", "@in.xml", "--node-xpath", "//*[local-name()='Assertion']", "--output", "@out.xml", "@template.xml")
+			if strings.Contains(tt.forge.signs, "_r") {
+				marked := strings.Replace(string(sealed), `<samlp:Status>`, `<?sign _r?><samlp:Status>`, 1)
+				sealed = []byte(clean(seal{}.sign(t, marked, "_r")))
+			}
+			if facts, err := verify(verifier(), sealed, asks, noon); err != nil || !facts.Encrypted {
+				t.Errorf("%v in %s", err, sealed)
+			}
+		})
+	}
+}
+
 func verifyByXmlsec1(t *testing.T, message []byte, element string, by pair) {
 	t.Helper()
 	der, err := x509.MarshalPKIXPublicKey(&by.key.PublicKey)
