@@ -93,7 +93,7 @@ func TestHashPassword_rules(t *testing.T) {
 			t.Errorf("%s: the hash is %s", name, hash)
 		}
 	}
-	if hashOf(t, right) == hashOf(t, right) {
+	if one, two := hashOf(t, right), hashOf(t, right); one == two {
 		t.Error("two hashes have one salt")
 	}
 	for _, wrong := range []string{
@@ -133,7 +133,9 @@ func TestPassword_lets_in_by_username_and_by_address(t *testing.T) {
 			"the id of the account":    {string(a.ID), right, "", directory.UnknownAccount},
 			"what a database could be": {"' or '1'='1", right, "", directory.UnknownAccount},
 		} {
-			h.Run(name, func(t *testing.T) { (&house{T: t, db: h.db, s: h.s, login: h.login}).lets(tt.name, tt.password, tt.want, tt.code) })
+			h.Run(name, func(t *testing.T) {
+				(&house{T: t, db: h.db, s: h.s, login: h.login}).lets(tt.name, tt.password, tt.want, tt.code)
+			})
 		}
 	})
 }
