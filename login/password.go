@@ -55,11 +55,11 @@ const (
 func checkPassword(password string) error {
 	switch {
 	case !utf8.ValidString(password) || strings.ContainsRune(password, 0):
-		return directory.Errorf(directory.Invalid, "password", "is not text")
+		return directory.Errorf(directory.Invalid, "password", "not a text")
 	case utf8.RuneCountInString(password) < MinPassword:
-		return directory.Errorf(directory.Invalid, "password", "is too short: use at least %d characters", MinPassword)
+		return directory.Errorf(directory.Invalid, "password", "too short: use at least %d characters", MinPassword)
 	case len(password) > MaxPassword:
-		return directory.Errorf(directory.Invalid, "password", "is too long: use at most %d bytes", MaxPassword)
+		return directory.Errorf(directory.Invalid, "password", "too long: use at most %d bytes", MaxPassword)
 	}
 	return nil
 }

@@ -85,7 +85,7 @@ func (s *Service) SignIn(ctx context.Context, actor directory.Actor, a directory
 	if err != nil {
 		return in, err
 	}
-	err = s.update(ctx, actor, func(c *change) (err error) {
+	err = s.updateAgain(ctx, actor, func(c *change) (err error) {
 		if in, err = c.enter(&a, meeting); err == nil && in.Created {
 			return errChoose // made when the team is chosen, and not before
 		}
@@ -98,6 +98,18 @@ func (s *Service) SignIn(ctx context.Context, actor directory.Actor, a directory
 		return in, deny(err)
 	}
 	return s.welcome(ctx, actor, &a, &b)
+}
+
+// errMet rolls back a first login during which the same person came in by another one.
+var errMet = directory.Errorf(directory.Unavailable, "", "the same person signs in elsewhere at this moment")
+
+// updateAgain is update for a fn that may meet errMet: then it runs once more, and finds the person.
+func (s *Service) updateAgain(ctx context.Context, actor directory.Actor, fn func(*change) error) error {
+	err := s.update(ctx, actor, fn)
+	if errors.Is(err, errMet) {
+		err = s.update(ctx, actor, fn)
+	}
+	return err
 }
 
 // errChoose rolls back a first login.
@@ -177,7 +189,13 @@ func (c *change) enter(a *directory.Asserted, meeting []directory.IdentityID) (i
 	}
 	before, err := c.personOf(&conn, a, meeting)
 	if directory.Is(err, directory.NotFound) {
-		return c.admitNew(&conn, a)
+		in, err := c.admitNew(&conn, a)
+		if _, disputed := errors.AsType[*dispute](err); disputed || directory.Is(err, directory.Conflict) {
+			if _, there := c.IdentityBySubject(conn.Row, a.Subject); there == nil {
+				return in, errMet
+			}
+		}
+		return in, err
 	}
 	if err != nil {
 		return in, err
@@ -395,7 +413,7 @@ func (s *Service) ChooseTeam(ctx context.Context, actor directory.Actor, secret 
 	if err != nil {
 		return in, err
 	}
-	err = s.update(ctx, actor, func(c *change) error {
+	err = s.updateAgain(ctx, actor, func(c *change) error {
 		t, err := c.publicTeam(team)
 		if err != nil {
 			return err

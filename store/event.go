@@ -19,15 +19,21 @@ func (tx *Tx) AddEvent(e *directory.Event) error {
 }
 
 // Events returns up to limit of the newest events about any of the objects (about all when there are none), oldest first.
-func (tx *Tx) Events(objects []string, limit int) (all []directory.Event, err error) {
-	query := `select row_id, time, action, actor, connection, token, request, object, changes from event `
-	args := []any{int64(limit)}
+func (tx *Tx) Events(objects []string, limit int) ([]directory.Event, error) {
 	if len(objects) == 0 {
-		query = `select * from (` + query + `order by row_id desc limit $1) e order by row_id`
-	} else {
-		query = `select * from (` + query + `where object in texts($2) order by row_id desc limit $1) e order by row_id`
-		args = append(args, texts(objects))
+		return tx.events(``, int64(limit))
 	}
+	return tx.events(`where object in texts($2) `, int64(limit), texts(objects))
+}
+
+// EventsOfRequest returns up to limit of the newest events of a request, oldest first. It reads every event, so it is for a Search.
+func (tx *Tx) EventsOfRequest(request string, limit int) ([]directory.Event, error) {
+	return tx.events(`where request = $2 `, int64(limit), request)
+}
+
+func (tx *Tx) events(where string, args ...any) (all []directory.Event, err error) {
+	query := `select * from (select row_id, time, action, actor, connection, token, request, object, changes from event ` +
+		where + `order by row_id desc limit $1) e order by row_id`
 	err = tx.each(query, args, func(scan func(...any) error) error {
 		var (
 			e       directory.Event

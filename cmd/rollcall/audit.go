@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -32,17 +33,21 @@ type auditRow struct {
 }
 
 func (a *app) auditList() *cobra.Command {
-	var object string
+	var object, request string
 	var limit int
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List the newest events, oldest first",
 		Example: `  rollcall audit list
   rollcall audit list --object alice
-  rollcall audit list --object eng/backend --limit 20 --json`,
+  rollcall audit list --object eng/backend --limit 20 --json
+  rollcall audit list --request 06bq1s0v9g7p2k4m8n3r5t6w1x`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if limit < 1 || limit > maxEvents {
 				return misused(cmd, "--limit: %d is not possible: use 1 to %d", limit, maxEvents)
+			}
+			if object != "" && request != "" {
+				return misused(cmd, "either --object or --request is possible")
 			}
 			return a.do(func(c *call) error {
 				ids, err := c.objects(object)
@@ -50,6 +55,9 @@ func (a *app) auditList() *cobra.Command {
 					return err
 				}
 				rows := all(c, func(tx *store.Tx) ([]auditRow, error) { return events(tx, object, ids, limit) })
+				if request != "" {
+					rows = c.eventsOf(request, limit)
+				}
 				return list(c, "TIME|ACTION|ACTOR|CONNECTION|OBJECT|CHANGES", rows, func(r auditRow) []string {
 					name := r.ObjectName
 					if name == "" {
@@ -62,6 +70,7 @@ func (a *app) auditList() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&object, "object", "",
 		"only what is about this: an id, or the name that a user, connection, team, channel or group has, or had when it was removed")
+	cmd.Flags().StringVar(&request, "request", "", "only what came of this request: the number on an error page, or request_id in the log")
 	cmd.Flags().IntVar(&limit, "limit", 1000, "at most so many")
 	return a.jsonFlag(cmd)
 }
@@ -89,6 +98,26 @@ func (c *call) objects(name string) (ids []string, err error) {
 	return append(ids, removed...), err
 }
 
+// eventsOf returns the events of a request. No index leads to them.
+func (c *call) eventsOf(request string, limit int) iter.Seq2[auditRow, error] {
+	var rows []auditRow
+	err := c.db.Search(c.ctx, func(tx *store.Tx) error {
+		found, err := tx.EventsOfRequest(request, limit)
+		if err != nil {
+			return err
+		}
+		if len(found) == 0 {
+			return directory.Errorf(directory.NotFound, "", "there is no event of the request %s", request)
+		}
+		rows, err = auditRows(tx, found)
+		return err
+	})
+	if err != nil {
+		return func(yield func(auditRow, error) bool) { yield(auditRow{}, err) }
+	}
+	return each(rows)
+}
+
 func events(tx *store.Tx, object string, ids []string, limit int) (rows []auditRow, err error) {
 	found, err := tx.Events(ids, limit)
 	if err != nil {
@@ -97,6 +126,11 @@ func events(tx *store.Tx, object string, ids []string, limit int) (rows []auditR
 	if object != "" && len(found) == 0 {
 		return nil, directory.Errorf(directory.NotFound, "", "there is no event about %s", object)
 	}
+	return auditRows(tx, found)
+}
+
+// auditRows gives events the names that their objects have now.
+func auditRows(tx *store.Tx, found []directory.Event) (rows []auditRow, err error) {
 	objects := map[string]bool{}
 	for _, e := range found {
 		objects[e.Object] = true

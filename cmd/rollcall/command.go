@@ -42,7 +42,7 @@ environment before the file; a --data that is typed counts before any --database
 	f.String("config", "", "YAML file with the values of flags")
 	root.AddCommand(
 		a.serveCommand(), a.connectionCommand(), a.tokenCommand(), a.clientCommand(), a.keyCommand(), a.samlCommand(), a.teamCommand(), a.channelCommand(), a.linkCommand(), a.ruleCommand(),
-		a.schemaCommand(), a.userCommand(), a.groupCommand(), a.adoptCommand(), a.identityCommand(), a.conflictCommand(), a.auditCommand(), a.dbCommand(),
+		a.schemaCommand(), a.userCommand(), a.sessionCommand(), a.groupCommand(), a.adoptCommand(), a.identityCommand(), a.conflictCommand(), a.auditCommand(), a.dbCommand(),
 		a.versionCommand())
 	root.SetHelpCommand(helpCommand())
 	root.InitDefaultHelpCmd()
@@ -105,7 +105,7 @@ func choose(cmd *cobra.Command, args []string) error {
 }
 
 // checkArguments makes every command take the arguments that its Use line names, of which the last one may be repeated if it
-// ends in "…", and no others.
+// ends in "…" and left out if it stands in brackets, and no others.
 func checkArguments(cmd *cobra.Command) {
 	for _, c := range cmd.Commands() {
 		checkArguments(c)
@@ -116,7 +116,7 @@ func checkArguments(cmd *cobra.Command) {
 	}
 	words := strings.Fields(cmd.Use)[1:]
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
-		if len(args) < len(words) {
+		if len(args) < len(words) && !strings.HasPrefix(words[len(args)], "[") {
 			return misused(cmd, "%s is missing", strings.TrimSuffix(words[len(args)], "…"))
 		}
 		if repeated := len(words) > 0 && strings.HasSuffix(words[len(words)-1], "…"); len(args) > len(words) && !repeated {

@@ -48,6 +48,7 @@ var kinds = map[directory.Kind]struct {
 var lists = map[string]string{
 	"account": "user list", "identity": "identity list", "group": "group list", "connection": "connection list", "team": "team list",
 	"channel": "channel list", "link": "link list", "rule": "rule list", "schema": "schema list", "token": "token list", "client": "client list", "conflict": "conflict list",
+	"session": "session list",
 }
 
 // explain makes a complaint of any error that a command returned.

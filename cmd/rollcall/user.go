@@ -12,7 +12,7 @@ import (
 )
 
 func (a *app) userCommand() *cobra.Command {
-	return noun("user", "Accounts of the chat", a.userList(), a.userShow(), a.userDeactivate(), a.userActivate(), a.userDelete())
+	return noun("user", "Accounts of the chat", a.userList(), a.userShow(), a.userCreate(), a.userPassword(), a.userAdmin(), a.userDeactivate(), a.userActivate(), a.userDelete())
 }
 
 // userRow is what every command tells of an account.
@@ -24,10 +24,11 @@ type userRow struct {
 	LastName  string              `json:"last_name"`
 	Active    bool                `json:"active"`
 	Suspended bool                `json:"suspended"`
+	Admin     bool                `json:"admin"`
 }
 
 func rowOfUser(a *directory.Account) userRow {
-	return userRow{a.ID, a.Username, a.Email, a.FirstName, a.LastName, a.Active, a.Suspended}
+	return userRow{a.ID, a.Username, a.Email, a.FirstName, a.LastName, a.Active, a.Suspended, a.Admin}
 }
 
 // state says whether the account may be used and, if not, whose word that is.
@@ -74,6 +75,8 @@ func (a *app) userList() *cobra.Command {
 // userShown is what `user show --json` tells.
 type userShown struct {
 	userRow
+	Password   bool           `json:"password"`
+	Sessions   int            `json:"sessions"`
 	Identities []userIdentity `json:"identities"`
 	Adoptable  []userAdoption `json:"adoptable"`
 	Teams      []*userTeam    `json:"teams"`
@@ -155,6 +158,16 @@ func lookAtUser(tx *store.Tx, name string) (shown userShown, err error) {
 	for _, d := range adoptions {
 		shown.Adoptable = append(shown.Adoptable, userAdoption{d.Connection, d.Field, d.Key})
 	}
+	hash, err := tx.Password(account.Row)
+	if err != nil {
+		return shown, err
+	}
+	shown.Password = hash != ""
+	sessions, err := tx.Sessions(account.Row, 0, pageSize)
+	if err != nil {
+		return shown, err
+	}
+	shown.Sessions = len(sessions)
 	reasons, err := tx.Reasons(account.Row)
 	shown.Teams = nest(reasons)
 	return shown, err
@@ -193,6 +206,8 @@ func because(r *directory.Reason) string {
 	switch {
 	case r.Kind == directory.ByDefault:
 		return "default channel"
+	case r.Kind == directory.ByHand:
+		return "by hand"
 	case r.Rule:
 		return fmt.Sprintf("rule: %s %q", r.Connection, r.Group)
 	}
@@ -230,6 +245,9 @@ func (c *call) showUser(shown *userShown) error {
 		{"e-mail", mail(shown.ID, shown.Email)},
 		{"id", string(shown.ID)},
 		{"state", shown.state()},
+		{"administrator", yes(shown.Admin)},
+		{"password", yes(shown.Password)},
+		{"sessions", fmt.Sprint(shown.Sessions)},
 	}
 	facts = append(facts, shown.managers()...)
 	if len(shown.Teams) == 0 {
