@@ -5,7 +5,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/hmac"
 	"crypto/rand"
-	"crypto/sha1" //nolint:gosec // what must be refused is made with it
+	"crypto/sha1" // what must be refused is made with it
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"

@@ -4,12 +4,13 @@ import (
 	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
-	"crypto/des" //nolint:gosec // what must be refused is made with it
+	"crypto/des" // what must be refused is made with it
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/sha1" //nolint:gosec // what rsa-oaep-mgf1p means
+	"crypto/sha1" // what rsa-oaep-mgf1p means
 	"encoding/base64"
 	"fmt"
+	"math/big"
 	"testing"
 )
 
@@ -73,13 +74,12 @@ func changed(f func([]byte) []byte, b []byte) []byte {
 // wrapped is the secret for whoever has the private key, in base64.
 func wrapped(t *testing.T, transport string, to *rsa.PublicKey, secret []byte) string {
 	t.Helper()
-	var out []byte
-	var err error
 	if transport == rsa15 {
-		out, err = rsa.EncryptPKCS1v15(rand.Reader, to, secret) //nolint:staticcheck // what must be refused
-	} else {
-		out, err = rsa.EncryptOAEP(sha1.New(), rand.Reader, to, secret, nil)
+		padded := append([]byte{0, 2}, bytes.Repeat([]byte{0xff}, to.Size()-len(secret)-3)...)
+		message := new(big.Int).SetBytes(append(append(padded, 0), secret...))
+		return base64.StdEncoding.EncodeToString(message.Exp(message, big.NewInt(int64(to.E)), to.N).FillBytes(make([]byte, to.Size())))
 	}
+	out, err := rsa.EncryptOAEP(sha1.New(), rand.Reader, to, secret, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

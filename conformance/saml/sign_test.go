@@ -4,7 +4,7 @@ import (
 	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
-	_ "crypto/sha1"   //nolint:gosec // what must be refused is made with it
+	_ "crypto/sha1"   // what must be refused is made with it
 	_ "crypto/sha256" // the hashes of the tables
 	_ "crypto/sha512"
 	"encoding/base64"

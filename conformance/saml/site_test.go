@@ -41,7 +41,6 @@ type site struct {
 	idps   map[string]provider
 	ids    map[person]string // of the identities at okta
 
-	was     state
 	generic string // the page of a refusal, without its id
 }
 
