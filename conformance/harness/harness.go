@@ -225,6 +225,9 @@ func (s *Server) From(header http.Header) {
 // Running tells whether there is a process, as far as Serve, Stop and Kill know.
 func (s *Server) Running() bool { return s.process != nil }
 
+// PID is the process that runs.
+func (s *Server) PID() int { return s.process.Process.Pid }
+
 // Stop ends the process as an operator would, and asserts that it ends cleanly.
 func (s *Server) Stop(t *testing.T) {
 	t.Helper()
@@ -287,12 +290,14 @@ type Result struct {
 }
 
 // Command runs the program with exactly these arguments.
-func Command(env []string, args ...string) Result {
+func Command(env []string, args ...string) Result { return command(env, "", args) }
+
+func command(env []string, stdin string, args []string) Result {
 	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
 	defer cancel()
 	var stdout, stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, Binary(), args...)
-	cmd.Env, cmd.Stdout, cmd.Stderr = env, &stdout, &stderr
+	cmd.Env, cmd.Stdin, cmd.Stdout, cmd.Stderr = env, strings.NewReader(stdin), &stdout, &stderr
 	r := Result{}
 	if err := cmd.Run(); err != nil {
 		r.Code = -1
@@ -306,6 +311,11 @@ func Command(env []string, args ...string) Result {
 
 // Try runs a command on the server's data and tells how it went.
 func (s *Server) Try(args ...string) Result { return Command(Environment(), s.Where(args...)...) }
+
+// Input is Try with a text on standard input.
+func (s *Server) Input(stdin string, args ...string) Result {
+	return command(Environment(), stdin, s.Where(args...))
+}
 
 // CLI runs a command that must succeed and gives its output without the last newline.
 func (s *Server) CLI(t *testing.T, args ...string) string {
