@@ -142,6 +142,14 @@ func (b *browser) press(text string) {
 	b.do(chromedp.Click(chromedp.Search(path)))
 }
 
+// choose takes the option of a form that shows a text, and sends the form.
+func (b *browser) choose(field, text string) {
+	b.t.Helper()
+	path := fmt.Sprintf(`//label[contains(., %[2]q)]//input[@name=%[1]q] | //input[@name=%[1]q and @id=//label[contains(., %[2]q)]/@for]`, field, text)
+	b.do(chromedp.Click(chromedp.Search(path)))
+	b.click(`form:has([name="` + field + `"]) [type=submit], form:has([name="` + field + `"]) button`)
+}
+
 // sees waits until the page, and not the one before it, shows a text.
 func (b *browser) sees(text string) {
 	b.t.Helper()
@@ -202,6 +210,20 @@ func (b *browser) cookies(address string) map[string]*network.Cookie {
 		cookies[cookie.Name] = cookie
 	}
 	return cookies
+}
+
+// narrow makes the window that of a telephone.
+func (b *browser) narrow() {
+	b.t.Helper()
+	b.do(chromedp.EmulateViewport(390, 844))
+}
+
+// fits asserts that a person need not scroll sideways.
+func (b *browser) fits() {
+	b.t.Helper()
+	if b.value(`String(document.documentElement.scrollWidth <= window.innerWidth)`) != "true" {
+		b.t.Errorf("%s is wider than the window", b.url())
+	}
 }
 
 // shot keeps a picture of the whole page, if the artifacts are kept.

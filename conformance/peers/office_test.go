@@ -121,10 +121,27 @@ func (o *office) enters(b *browser, name string) {
 	b.sees(name)
 }
 
+// out asserts that the browser has no session.
+func (o *office) out(b *browser) {
+	b.t.Helper()
+	b.open(o.base + "/")
+	b.arrives(o.base + "/login")
+}
+
 // account is what an administrator sees of somebody.
 type account struct {
-	ID    string `json:"id"`
-	Email string `json:"email"`
+	ID         string `json:"id"`
+	Email      string `json:"email"`
+	Identities []struct {
+		Subject string `json:"subject"`
+	} `json:"identities"`
+}
+
+func (a account) subject() string {
+	if len(a.Identities) != 1 {
+		return ""
+	}
+	return a.Identities[0].Subject
 }
 
 func (o *office) account(name string) account {

@@ -31,6 +31,7 @@ type facts struct {
 	Key       string                    `json:"key"`       // what it signs with
 	Next      string                    `json:"next"`      // what it will sign with, published before; "" for none
 	Encrypted bool                      `json:"encrypted"` // whether assertions are
+	Posted    bool                      `json:"posted"`    // whether it takes requests by HTTP-POST alone
 	People    map[string]map[string]any `json:"people"`    // attributes, by NAME:PASSWORD
 }
 

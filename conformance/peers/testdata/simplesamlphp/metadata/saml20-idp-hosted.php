@@ -22,6 +22,9 @@ $metadata[$peer['entity']] = [
         ],
     ],
 ];
+if ($peer['posted']) {
+    $metadata[$peer['entity']]['SingleSignOnServiceBinding'] = 'urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST';
+}
 // The certificate that it will sign with next, published beside the one in use.
 if ($peer['next'] !== '') {
     $metadata[$peer['entity']]['new_privatekey'] = $peer['next'] . '.key';
