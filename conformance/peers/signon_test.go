@@ -223,3 +223,23 @@ func TestSimpleSAMLphp_https(t *testing.T) {
 	b.arrives(o.base + "/login")
 	o.out(b)
 }
+
+// TestSimpleSAMLphp_test_login tries the connection as an administrator: it shows what it proved and makes nothing.
+func TestSimpleSAMLphp_test_login(t *testing.T) {
+	o := newOffice(t, "first_login=create")
+	o.person("boss", "--system-admin")
+	b := newBrowser(t)
+	o.login(b, "boss", password)
+	b.arrives(o.base + "/")
+	b.open(o.base + "/saml/okta/test")
+	o.idp.signIn(b, "bob", "secret")
+	b.arrives(o.base + "/saml/okta/acs")
+	b.sees("u-0002")
+	b.sees("bob@example.com")
+	b.shot("what a login of bob would do")
+	if r := o.Try("user", "show", "bob"); r.Code == 0 {
+		t.Error("the test login made an account")
+	}
+	b.open(o.base + "/me")
+	b.sees(`"boss"`)
+}
