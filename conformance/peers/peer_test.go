@@ -56,10 +56,10 @@ func found(programs ...string) string {
 	return ""
 }
 
-// freePort is a port of the loopback interface that nobody listens on, as far as one can know.
-func freePort(t *testing.T) string {
+// freePort is a port of the host that nobody listens on, as far as one can know.
+func freePort(t *testing.T, host string) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
 	if err != nil {
 		t.Fatal(err)
 	}

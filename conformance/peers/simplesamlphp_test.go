@@ -2,6 +2,7 @@ package peers
 
 import (
 	"encoding/json"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,13 +16,15 @@ import (
 const simplesamlphpPages = "/usr/share/simplesamlphp/www"
 
 // simplesamlphp is a running identity provider. Its configuration is in testdata/simplesamlphp, and reads facts at each
-// request. Its pages are at another site than ours, localhost and not 127.0.0.1, as those of every company are: what comes
-// from there brings no SameSite cookie.
+// request. It has an address of its own, because to a browser another port is the same site: what comes from another site
+// brings no cookie that is SameSite=Lax.
 type simplesamlphp struct {
 	t      *testing.T
 	folder string
 	facts  facts
 }
+
+const simplesamlphpHost = "127.0.0.2"
 
 // facts are what tests decide.
 type facts struct {
@@ -50,7 +53,7 @@ func startSimpleSAMLphp(t *testing.T) *simplesamlphp {
 	need(t, "SimpleSAMLphp", err == nil)
 	need(t, "PHP", found("php") != "")
 	p := &simplesamlphp{t: t, folder: t.TempDir()}
-	port := freePort(t)
+	port := freePort(t, simplesamlphpHost)
 	root := filepath.Join(p.folder, "root")
 	for _, folder := range []string{root, filepath.Join(p.folder, "tmp")} {
 		if err := os.Mkdir(folder, 0o700); err != nil {
@@ -62,7 +65,7 @@ func startSimpleSAMLphp(t *testing.T) *simplesamlphp {
 	}
 	newKey(t, p.folder, "first")
 	p.change(func(f *facts) {
-		url := "http://localhost:" + port
+		url := "http://" + net.JoinHostPort(simplesamlphpHost, port)
 		*f = facts{URL: url, Entity: url + "/idp", Salt: "pepper", Key: "first", People: map[string]map[string]any{
 			"alice:secret": person("u-0001", "alice", "Alice", "Archer"),
 			"bob:secret":   person("u-0002", "bob", "Bob", "Baker"),
@@ -82,7 +85,7 @@ func (p *simplesamlphp) serve(port, root string) {
 	log := new(harness.Buffer)
 	// Without revalidate_freq PHP would go on for two seconds with what a file of the configuration said before.
 	php := exec.Command(found("php"), "-d", "opcache.revalidate_freq=0", "-d", "display_errors=stderr",
-		"-S", "127.0.0.1:"+port, "-t", root)
+		"-S", net.JoinHostPort(simplesamlphpHost, port), "-t", root)
 	php.Env = append(os.Environ(), "PEER_FOLDER="+p.folder, "SIMPLESAMLPHP_CONFIG_DIR="+config)
 	php.Stdout, php.Stderr = log, log
 	php.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -96,7 +99,7 @@ func (p *simplesamlphp) serve(port, root string) {
 			t.Logf("the log of SimpleSAMLphp:\n%s", log)
 		}
 	})
-	answers(t, "127.0.0.1:"+port)
+	answers(t, net.JoinHostPort(simplesamlphpHost, port))
 }
 
 // change decides other facts, from the next request on.

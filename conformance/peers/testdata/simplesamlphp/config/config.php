@@ -34,5 +34,5 @@ $config = [
     'language.cookie.samesite' => 'Lax',
     'metadata.sources' => [['type' => 'flatfile']],
     'store.type' => 'phpsession',
-    'trusted.url.domains' => ['127.0.0.1'],
+    'trusted.url.domains' => ['127.0.0.1', '127.0.0.2'],
 ];
