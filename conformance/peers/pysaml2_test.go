@@ -118,7 +118,9 @@ func TestPysaml2_somebody_else_signs(t *testing.T) {
 	write(t, filepath.Join(p.folder, "sp.xml"), o.metadata())
 	o.hire()
 	newKey(t, p.folder, "idp")
-	if got := o.submit(p, task{Subject: "u-0001", SignAssertion: true, SignResponse: true, Encrypted: true}); got != "" {
+	if got := o.submit(p, task{
+		Subject: "u-0001", Attributes: map[string][]string{"firstName": {"Alice"}}, SignAssertion: true, SignResponse: true, Encrypted: true,
+	}); got != "" {
 		t.Errorf("GET /me: %s, want nobody", got)
 	}
 }
