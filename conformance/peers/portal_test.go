@@ -88,8 +88,9 @@ func TestPortal_sign_up(t *testing.T) {
 	b.fill(`[name="email"]`, "kim@example.com")
 	b.fill(`[name="username"]`, "kim")
 	b.fill(`[name="password"]`, password)
-	b.press("Sign up")
-	b.sees("kim")
+	b.choose("team", "Engineering")
+	b.arrives(o.base + "/")
+	b.sees("kim@example.com")
 	b.shot("kim has an account")
 }
 
@@ -115,7 +116,7 @@ func TestPortal_sessions(t *testing.T) {
 	}
 	here.open(o.base + "/")
 	here.shot("two sessions")
-	here.click(`form[action="/sessions/revoke"]:not(:has([value="all"])) button`)
+	here.click(`form[action="/sessions/revoke"]:has([name="id"]) button`)
 	here.arrives(o.base + "/")
 	here.shot("the other is revoked")
 	o.out(there)

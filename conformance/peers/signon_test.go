@@ -18,7 +18,7 @@ func TestSimpleSAMLphp_login(t *testing.T) {
 	b.open(o.base + "/")
 	b.arrives(o.base + "/login")
 	b.shot("nobody is signed in")
-	b.press("okta")
+	b.press("Sign in with okta")
 	b.arrives(o.idp.page("module.php/core/loginuserpass.php"))
 	b.shot("the identity provider asks")
 	o.idp.signIn(b, "alice", "secret")
@@ -76,7 +76,7 @@ func TestSimpleSAMLphp_posted_request(t *testing.T) {
 	o.introduce()
 	b := newBrowser(t)
 	b.open(o.base + "/login")
-	b.press("okta")
+	b.press("Sign in with okta")
 	o.idp.signIn(b, "alice", "secret")
 	b.arrives(o.base + "/")
 	b.sees("Alice")
@@ -139,8 +139,10 @@ func TestSimpleSAMLphp_our_next_key(t *testing.T) {
 	o.idp.change(func(f *facts) { f.Encrypted = true })
 	o.enters(newBrowser(t), "alice")
 	o.CLI(t, "saml", "key", "rotate")
-	o.enters(newBrowser(t), "alice") // it has not read our metadata again
+	o.enters(newBrowser(t), "alice") // the identity provider has not read our metadata again
 	o.idp.meet(o.metadata())
+	o.enters(newBrowser(t), "alice")
+	o.CLI(t, "saml", "key", "rotate")
 	o.enters(newBrowser(t), "alice")
 	o.CLI(t, "saml", "key", "rotate", "--drop-old")
 	o.idp.meet(o.metadata())
@@ -176,16 +178,20 @@ func TestSimpleSAMLphp_first_login(t *testing.T) {
 	b.shot("bob chooses a team")
 	b.choose("team", "Engineering")
 	b.arrives(o.base + "/")
-	b.sees("Engineering")
+	b.sees("Bob Baker")
 	b.seesNot("Operations")
 	b.shot("bob has an account")
 }
 
 func TestSimpleSAMLphp_another_address(t *testing.T) {
 	o := newOffice(t, "first_login=create")
+	o.CLI(t, "team", "create", "--name", "eng", "--display-name", "Engineering")
 	o.hire()
 	o.enters(newBrowser(t), "alice")
-	o.enters(newBrowser(t), "bob")
+	b := newBrowser(t)
+	o.enter(b, "bob")
+	b.choose("team", "Engineering")
+	b.arrives(o.base + "/")
 	alice, bob := o.account("alice"), o.account("bob")
 	o.idp.change(func(f *facts) {
 		f.People["alice:secret"]["email"] = "alice@married.example.com"
