@@ -164,11 +164,17 @@ func (b *browser) sees(text string) {
 	}
 }
 
-// seesNot fails where the page shows a text.
-func (b *browser) seesNot(text string) {
+// seesNoMore waits until there is a page that does not show a text.
+func (b *browser) seesNoMore(text string) {
 	b.t.Helper()
-	if page := b.text(); strings.Contains(page, text) {
-		b.t.Fatalf("at %s a person sees %q in\n%s", b.url(), text, page)
+	for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+		page := b.text()
+		if page != "" && !strings.Contains(page, text) {
+			return
+		}
+		if time.Now().After(end) {
+			b.t.Fatalf("at %s a person sees %q in\n%s", b.url(), text, page)
+		}
 	}
 }
 
@@ -235,9 +241,10 @@ func (b *browser) shot(step string) {
 	}
 	b.shots++
 	folder = filepath.Join(folder, filepath.FromSlash(b.t.Name()))
-	ctx, cancel := context.WithTimeout(b.ctx, patience)
-	defer cancel()
-	picture, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
+	picture, err := b.picture()
+	if err != nil { // Chromium waits for ever for the picture of a page that makes place for the next
+		picture, err = b.picture()
+	}
 	if err == nil {
 		err = errors.Join(os.MkdirAll(folder, 0o755),
 			os.WriteFile(filepath.Join(folder, fmt.Sprintf("%02d %s.png", b.shots, step)), picture, 0o644))
@@ -245,4 +252,10 @@ func (b *browser) shot(step string) {
 	if err != nil {
 		b.t.Errorf("no picture of %q: %v", step, err)
 	}
+}
+
+func (b *browser) picture() ([]byte, error) {
+	ctx, cancel := context.WithTimeout(b.ctx, 3*time.Second)
+	defer cancel()
+	return chromedp.Run(ctx, chromedp.FullScreenshot(100))
 }

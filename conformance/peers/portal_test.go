@@ -115,13 +115,12 @@ func TestPortal_sessions(t *testing.T) {
 		b.arrives(o.base + "/")
 	}
 	here.open(o.base + "/")
+	here.sees("Sign out all others")
 	here.shot("two sessions")
 	here.click(`form[action="/sessions/revoke"]:has([name="id"]) button`)
-	here.arrives(o.base + "/")
+	here.seesNoMore("Sign out all others")
 	here.shot("the other is revoked")
 	o.out(there)
-	here.open(o.base + "/")
-	here.arrives(o.base + "/")
 }
 
 func TestPortal_tokens(t *testing.T) {
@@ -140,7 +139,7 @@ func TestPortal_tokens(t *testing.T) {
 	}
 	b.open(o.base + "/")
 	b.sees("laptop")
-	b.seesNot(token)
+	b.seesNoMore(token)
 	b.shot("the token in the list")
 	b.click(`form[action="/tokens/revoke"] button`)
 	b.arrives(o.base + "/")
