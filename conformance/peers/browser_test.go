@@ -123,6 +123,12 @@ func (b *browser) open(address string) {
 	b.do(chromedp.Navigate(address))
 }
 
+// back presses the button that browsers have for it.
+func (b *browser) back() {
+	b.t.Helper()
+	b.do(chromedp.NavigateBack())
+}
+
 // fill types a text into a field, in place of what stands there.
 func (b *browser) fill(field, text string) {
 	b.t.Helper()

@@ -3,6 +3,7 @@ package peers
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -20,10 +21,15 @@ type office struct {
 	token string // what the identity provider pushes Users with
 }
 
-// newOffice starts both and lets each know the other. The settings are those of the connection.
+// newOffice starts both, with SQLite, and lets each know the other. The settings are those of the connection.
 func newOffice(t *testing.T, settings ...string) *office {
 	t.Helper()
-	o := &office{Server: harness.Prepare(t, "sqlite"), t: t, idp: startSimpleSAMLphp(t)}
+	return newOfficeOn(t, "sqlite", settings...)
+}
+
+func newOfficeOn(t *testing.T, database string, settings ...string) *office {
+	t.Helper()
+	o := &office{Server: harness.Prepare(t, database), t: t, idp: startSimpleSAMLphp(t)}
 	o.Serve(t, "--outbound-allow", "127.0.0.0/8")
 	o.base = o.URL
 	o.connect(settings...)
@@ -126,6 +132,14 @@ func (o *office) out(b *browser) {
 	b.t.Helper()
 	b.open(o.base + "/")
 	b.arrives(o.base + "/login")
+}
+
+// logs waits until the server's log holds a text so many times.
+func (o *office) logs(text string, times int) {
+	o.t.Helper()
+	eventually(o.t, fmt.Sprintf("the log holds %q %d times", text, times), func() bool {
+		return strings.Count(o.Log.String(), text+" ") == times
+	})
 }
 
 // account is what an administrator sees of somebody.

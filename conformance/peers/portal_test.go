@@ -62,7 +62,7 @@ func TestPortal_login(t *testing.T) {
 	o.person("pat")
 	b := newBrowser(t)
 	o.login(b, "pat", "wrong")
-	b.arrives(o.base + "/login")
+	b.sees("The name or the password is wrong")
 	b.shot("a wrong password")
 	o.out(b)
 	o.login(b, "pat", password)

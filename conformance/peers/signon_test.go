@@ -25,6 +25,8 @@ func TestSimpleSAMLphp_login(t *testing.T) {
 	b.arrives(o.base + "/")
 	b.sees("Alice")
 	b.shot("alice is signed in")
+	// Without https no cookie comes along from another site: a page of ours posts the response again.
+	o.logs("path=/saml/okta/acs", 2)
 	if got := o.account("alice").subject(); got != "u-0001" {
 		t.Errorf("the subject of alice is %q, want u-0001", got)
 	}
@@ -66,6 +68,36 @@ func TestSimpleSAMLphp_encrypted(t *testing.T) {
 	b.open(o.base + "/saml/okta/login")
 	b.arrives(o.base + "/")
 	b.sees("Alice")
+}
+
+// TestSimpleSAMLphp_unsolicited begins at the identity provider, as people do who click a tile there.
+func TestSimpleSAMLphp_unsolicited(t *testing.T) {
+	o := newOffice(t)
+	o.hire()
+	tile := o.idp.page("saml2/idp/SSOService.php?spentityid=" + url.QueryEscape(o.base+"/saml/okta/metadata"))
+	for _, taken := range []string{"false", "true"} {
+		t.Run("saml_idp_initiated="+taken, func(t *testing.T) {
+			o.CLI(t, "connection", "set", "okta", "saml_idp_initiated="+taken)
+			b := newBrowser(t)
+			b.open(tile)
+			o.idp.signIn(b, "alice", "secret")
+			b.arrives(o.base + "/")
+			b.sees("Alice")
+		})
+	}
+	o.logs("path=/saml/okta/login", 1) // the first response was thrown away, and asked for
+}
+
+// TestSimpleSAMLphp_force_authn asks for the password of somebody whom the identity provider knows already.
+func TestSimpleSAMLphp_force_authn(t *testing.T) {
+	o := newOffice(t)
+	o.hire()
+	b := newBrowser(t)
+	o.enters(b, "alice")
+	b.open(o.base + "/saml/okta/login?return=/me")
+	b.arrives(o.base + "/me")
+	o.CLI(t, "connection", "set", "okta", "saml_force_authn=true")
+	o.enters(b, "alice")
 }
 
 // TestSimpleSAMLphp_posted_request needs a page that posts itself to another site, and a signature inside the XML.
@@ -149,8 +181,15 @@ func TestSimpleSAMLphp_our_next_key(t *testing.T) {
 	o.enters(newBrowser(t), "alice")
 }
 
+// TestSimpleSAMLphp_deactivated is the one on both databases: what differs between those is tested elsewhere.
 func TestSimpleSAMLphp_deactivated(t *testing.T) {
-	o := newOffice(t)
+	for _, database := range harness.Databases(t) {
+		t.Run(database, func(t *testing.T) { testDeactivated(t, newOfficeOn(t, database)) })
+	}
+}
+
+func testDeactivated(t *testing.T, o *office) {
+	t.Helper()
 	id := o.hire()
 	b := newBrowser(t)
 	o.enters(b, "alice")
@@ -180,6 +219,9 @@ func TestSimpleSAMLphp_first_login(t *testing.T) {
 	b.sees("Bob Baker")
 	b.seesNoMore("Operations")
 	b.shot("bob has an account")
+	b.back()
+	b.arrives(o.base + "/")
+	b.sees("Bob Baker")
 }
 
 func TestSimpleSAMLphp_another_address(t *testing.T) {
@@ -224,6 +266,7 @@ func TestSimpleSAMLphp_https(t *testing.T) {
 	if session == nil || !session.Secure || !session.HTTPOnly || session.SameSite != network.CookieSameSiteLax {
 		t.Errorf("the cookie of the session is %+v, want __Host-rollcall, Secure, HttpOnly, SameSite=Lax", session)
 	}
+	o.logs("path=/saml/okta/acs", 1)
 	b.press("Sign out")
 	b.arrives(o.base + "/login")
 	o.out(b)
