@@ -8,10 +8,15 @@ BENCH ?=
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-deps: ## install what the tests need and the machine lacks: postgresql, gcc, xmlsec1
+deps: ## install what the tests need and the machine lacks: postgresql, gcc, chromium, and identity providers to meet
 	@missing=(); \
 	command -v initdb >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || missing+=(postgresql); \
 	echo '#include <stdlib.h>' | $$(go env CC) -E - >/dev/null 2>&1 || missing+=(gcc libc6-dev); \
+	command -v chromium chromium-browser google-chrome >/dev/null || missing+=(chromium); \
+	[ -d /usr/share/simplesamlphp/www ] || missing+=(simplesamlphp); \
+	command -v php >/dev/null || missing+=(php-cli); \
+	for part in dom:xml curl:curl; do php -m 2>/dev/null | grep -qx "$${part%:*}" || missing+=("php-$${part#*:}"); done; \
+	/usr/bin/python3 -c 'import saml2' 2>/dev/null || missing+=(python3-pysaml2); \
 	command -v xmlsec1 >/dev/null || missing+=(xmlsec1); \
 	if [ $${#missing[@]} = 0 ]; then exit 0; fi; \
 	root=(); \

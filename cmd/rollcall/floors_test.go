@@ -27,7 +27,7 @@ var house = plan{
 	},
 	rooms:   map[string]string{},
 	helpers: map[string]int{"store/storetest": 2, "store/storetest/withpostgres": 2},
-	beside:  []string{"conformance", "conformance/bench", "conformance/harness", "conformance/saml"},
+	beside:  []string{"conformance", "conformance/bench", "conformance/harness", "conformance/peers", "conformance/saml"},
 }
 
 // plan says where packages stand. Names are paths below the module.

@@ -10,7 +10,7 @@ type SP struct {
 	EntityID     string
 	ACS          string   // where responses go, by HTTP-POST
 	Logout       string   // where requests and answers of single logout go, by HTTP-Redirect
-	Certificates [][]byte // DER: of the key in force, then of those that were or will be
+	Certificates [][]byte // DER: of the key in force, then of those that will follow it
 }
 
 // At returns where we are for the identity provider of a connection, with no certificates. base is what clients call the server, such
@@ -62,7 +62,8 @@ var encryptionMethods = []ourMethod{
 	{"http://www.w3.org/2009/xmlenc11#rsa-oaep"},
 }
 
-// Ours returns our metadata for one identity provider. Requests are signed, assertions must be, and each key signs and decrypts.
+// Ours returns our metadata for one identity provider. Requests are signed, assertions must be. Each key may sign, and the
+// last is the one to encrypt for.
 func Ours(sp SP) ([]byte, error) {
 	role := ourRole{
 		Protocol: protocol, Signed: true, WantSigned: true,
@@ -70,14 +71,12 @@ func Ours(sp SP) ([]byte, error) {
 		NameID: "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent",
 		ACS:    ourEndpoint{Binding: bindingPost, Location: sp.ACS, Index: "0", IsDefault: "true"},
 	}
-	for _, use := range []string{"signing", "encryption"} {
-		for _, der := range sp.Certificates {
-			key := ourKey{Use: use, Certificate: base64.StdEncoding.EncodeToString(der)}
-			if use == "encryption" {
-				key.Methods = encryptionMethods
-			}
-			role.Keys = append(role.Keys, key)
-		}
+	for _, der := range sp.Certificates {
+		role.Keys = append(role.Keys, ourKey{Use: "signing", Certificate: base64.StdEncoding.EncodeToString(der)})
+	}
+	// What is encrypted for the newest key can still be read when the one before it is gone. Senders take one, mostly the first.
+	for _, der := range sp.Certificates[max(0, len(sp.Certificates)-1):] {
+		role.Keys = append(role.Keys, ourKey{"encryption", base64.StdEncoding.EncodeToString(der), encryptionMethods})
 	}
 	body, err := xml.MarshalIndent(ourEntity{MD: nsMetadata, DS: nsSignature, EntityID: sp.EntityID, Role: role}, "", "  ")
 	return append([]byte(xml.Header), append(body, '\n')...), err
