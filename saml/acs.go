@@ -1,6 +1,7 @@
 package saml
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -8,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/rollcall-id/rollcall/directory"
 	"github.com/rollcall-id/rollcall/login"
@@ -25,6 +27,17 @@ const formatTransient = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient"
 // form writes some characters as three.
 const maxForm = assertion.MaxBytes*3/2 + 64<<10
 
+const (
+	// usualForm is larger than a response without thousands of groups.
+	usualForm = 256 << 10
+	// largeForms is how many larger ones are read and verified at once. Others wait.
+	largeForms = 4
+	// largeWait is how long one waits.
+	largeWait = 10 * time.Second
+)
+
+var errBusy = directory.Errorf(directory.Unavailable, "", "too many large responses at once")
+
 // again is the query of the assertion consumer service when the form comes from our own page.
 const again = "again=1"
 
@@ -32,6 +45,14 @@ const again = "again=1"
 //
 // SAML profiles, sections 4.1.4.2 and 4.1.4.3.
 func (d *Door) consume(x *exchange) error {
+	if n := x.ContentLength; n < 0 || usualForm < n && n <= maxForm { // anybody can send it, and it takes many times its bytes
+		ctx, cancel := context.WithTimeout(x.Context(), largeWait)
+		defer cancel()
+		if d.large.Acquire(ctx, 1) != nil {
+			return errBusy
+		}
+		defer d.large.Release(1)
+	}
 	form, err := readForm(x)
 	if err != nil {
 		return err

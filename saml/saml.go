@@ -18,6 +18,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"github.com/rollcall-id/rollcall/directory"
 	"github.com/rollcall-id/rollcall/login"
 	"github.com/rollcall-id/rollcall/provision"
@@ -53,6 +55,7 @@ type Door struct {
 	cookies login.Cookies
 	begun   *web.Limiter[netip.Addr]
 	user    *schema.Resource
+	large   *semaphore.Weighted // of forms
 	keys    keyring
 }
 
@@ -61,6 +64,7 @@ func (d *Door) Handler() http.Handler {
 	d.cookies = login.CookiesFor(d.BaseURL)
 	d.begun = web.NewLimiter[netip.Addr](beginRate, beginBurst, time.Now)
 	d.user = schema.User()
+	d.large = semaphore.NewWeighted(largeForms)
 	return &web.Door{Handler: http.HandlerFunc(d.serve), Error: d.writeError, Log: d.Log, Metrics: d.Metrics, Proxies: d.Proxies}
 }
 
