@@ -68,8 +68,11 @@ func (s *Service) ImportIdP(ctx context.Context, actor directory.Actor, connecti
 	}
 	done.Changes = metadata.Changes(&before, &done.IdP)
 	done.Another = before.EntityID != "" && before.EntityID != done.IdP.EntityID
-	if !from.DryRun {
-		_, err = s.SetIdP(ctx, actor, connection, done.IdP, done.Changes, from.Force)
+	if from.DryRun {
+		return done, nil
+	}
+	if _, err = s.SetIdP(ctx, actor, connection, done.IdP, done.Changes, from.Force); err == nil {
+		_, err = s.SAMLKeys(ctx, actor) // or the first login would wait for them
 	}
 	return done, err
 }
