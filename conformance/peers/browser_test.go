@@ -17,7 +17,7 @@ import (
 )
 
 // patience is how long a page may take to show what is expected of it.
-const patience = 10 * time.Second
+const patience = 20 * time.Second
 
 // chromium is the one browser of all tests, started when the first of them asks.
 var chromium struct {

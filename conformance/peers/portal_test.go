@@ -58,6 +58,7 @@ func (o *office) knows(token string) bool {
 }
 
 func TestPortal_login(t *testing.T) {
+	t.Parallel()
 	o := newLobby(t)
 	o.person("pat")
 	b := newBrowser(t)
@@ -78,6 +79,7 @@ func TestPortal_login(t *testing.T) {
 }
 
 func TestPortal_sign_up(t *testing.T) {
+	t.Parallel()
 	o := newLobby(t, "--sign-up")
 	o.CLI(t, "team", "create", "--name", "eng", "--display-name", "Engineering")
 	b := newBrowser(t)
@@ -95,6 +97,7 @@ func TestPortal_sign_up(t *testing.T) {
 }
 
 func TestPortal_sign_up_is_off(t *testing.T) {
+	t.Parallel()
 	o := newLobby(t)
 	r, err := o.HTTP.Get(o.URL + "/signup")
 	if err != nil {
@@ -107,6 +110,7 @@ func TestPortal_sign_up_is_off(t *testing.T) {
 }
 
 func TestPortal_sessions(t *testing.T) {
+	t.Parallel()
 	o := newLobby(t)
 	o.person("pat")
 	here, there := newBrowser(t), newBrowser(t)
@@ -124,6 +128,7 @@ func TestPortal_sessions(t *testing.T) {
 }
 
 func TestPortal_tokens(t *testing.T) {
+	t.Parallel()
 	o := newLobby(t)
 	o.person("pat")
 	b := newBrowser(t)
@@ -148,6 +153,7 @@ func TestPortal_tokens(t *testing.T) {
 
 // TestPortal_telephone keeps pictures of the pages as a telephone shows them, and asserts that none is wider than it.
 func TestPortal_telephone(t *testing.T) {
+	t.Parallel()
 	o := newLobby(t, "--sign-up")
 	o.person("pat")
 	b := newBrowser(t)

@@ -75,6 +75,7 @@ func (p *pysaml2) ask(a task) []byte {
 // TestPysaml2_responses logs one person in by every form of response that pysaml2 makes, encrypted ones among them, in which
 // a prefix means one namespace outside and another inside.
 func TestPysaml2_responses(t *testing.T) {
+	t.Parallel()
 	p := newPysaml2(t)
 	o := &office{Server: harness.Start(t, "sqlite"), t: t}
 	o.base = o.URL
@@ -96,6 +97,7 @@ func TestPysaml2_responses(t *testing.T) {
 		{"a signed assertion is encrypted in a signed response", task{SignAssertion: true, SignResponse: true, Encrypted: true}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			p, o := *p, *o
 			p.t, o.t = t, t
 			c.task.Subject, c.task.Attributes = "u-0001", map[string][]string{"email": {"alice@example.com"}, "firstName": {"Alice"}}
@@ -108,6 +110,7 @@ func TestPysaml2_responses(t *testing.T) {
 
 // TestPysaml2_somebody_else_signs keeps the tests above honest: the same response by another key lets nobody in.
 func TestPysaml2_somebody_else_signs(t *testing.T) {
+	t.Parallel()
 	p := newPysaml2(t)
 	o := &office{Server: harness.Start(t, "sqlite"), t: t}
 	o.base = o.URL

@@ -12,6 +12,7 @@ import (
 )
 
 func TestSimpleSAMLphp_login(t *testing.T) {
+	t.Parallel()
 	o := newOffice(t)
 	o.hire()
 	b := newBrowser(t)
@@ -35,6 +36,7 @@ func TestSimpleSAMLphp_login(t *testing.T) {
 }
 
 func TestSimpleSAMLphp_path_to_return_to(t *testing.T) {
+	t.Parallel()
 	o := newOffice(t)
 	o.hire()
 	b := newBrowser(t)
@@ -44,6 +46,7 @@ func TestSimpleSAMLphp_path_to_return_to(t *testing.T) {
 }
 
 func TestSimpleSAMLphp_wrong_password(t *testing.T) {
+	t.Parallel()
 	o := newOffice(t)
 	o.hire()
 	b := newBrowser(t)
@@ -58,6 +61,7 @@ func TestSimpleSAMLphp_wrong_password(t *testing.T) {
 }
 
 func TestSimpleSAMLphp_encrypted(t *testing.T) {
+	t.Parallel()
 	o := newOffice(t, "saml_encrypted=true")
 	o.hire()
 	b := newBrowser(t)
@@ -72,6 +76,7 @@ func TestSimpleSAMLphp_encrypted(t *testing.T) {
 
 // TestSimpleSAMLphp_unsolicited begins at the identity provider, as people do who click a tile there.
 func TestSimpleSAMLphp_unsolicited(t *testing.T) {
+	t.Parallel()
 	o := newOffice(t)
 	o.hire()
 	tile := o.idp.page("saml2/idp/SSOService.php?spentityid=" + url.QueryEscape(o.base+"/saml/okta/metadata"))
@@ -90,6 +95,7 @@ func TestSimpleSAMLphp_unsolicited(t *testing.T) {
 
 // TestSimpleSAMLphp_force_authn asks for the password of somebody whom the identity provider knows already.
 func TestSimpleSAMLphp_force_authn(t *testing.T) {
+	t.Parallel()
 	o := newOffice(t)
 	o.hire()
 	b := newBrowser(t)
@@ -102,6 +108,7 @@ func TestSimpleSAMLphp_force_authn(t *testing.T) {
 
 // TestSimpleSAMLphp_posted_request needs a page that posts itself to another site, and a signature inside the XML.
 func TestSimpleSAMLphp_posted_request(t *testing.T) {
+	t.Parallel()
 	o := newOffice(t)
 	o.hire()
 	o.idp.change(func(f *facts) { f.Posted = true })
@@ -115,6 +122,7 @@ func TestSimpleSAMLphp_posted_request(t *testing.T) {
 }
 
 func TestSimpleSAMLphp_not_provisioned(t *testing.T) {
+	t.Parallel()
 	o := newOffice(t)
 	b := newBrowser(t)
 	o.enter(b, "bob")
@@ -124,6 +132,7 @@ func TestSimpleSAMLphp_not_provisioned(t *testing.T) {
 }
 
 func TestSimpleSAMLphp_logout(t *testing.T) {
+	t.Parallel()
 	o := newOffice(t)
 	o.hire()
 	t.Run("begun by us", func(t *testing.T) {
@@ -146,6 +155,7 @@ func TestSimpleSAMLphp_logout(t *testing.T) {
 }
 
 func TestSimpleSAMLphp_its_next_key(t *testing.T) {
+	t.Parallel()
 	o := newOffice(t)
 	o.hire()
 	newKey(t, o.idp.folder, "second")
@@ -166,6 +176,7 @@ func TestSimpleSAMLphp_its_next_key(t *testing.T) {
 }
 
 func TestSimpleSAMLphp_our_next_key(t *testing.T) {
+	t.Parallel()
 	o := newOffice(t, "saml_encrypted=true")
 	o.hire()
 	o.idp.change(func(f *facts) { f.Encrypted = true })
@@ -183,6 +194,7 @@ func TestSimpleSAMLphp_our_next_key(t *testing.T) {
 
 // TestSimpleSAMLphp_deactivated is the one on both databases: what differs between those is tested elsewhere.
 func TestSimpleSAMLphp_deactivated(t *testing.T) {
+	t.Parallel()
 	for _, database := range harness.Databases(t) {
 		t.Run(database, func(t *testing.T) { testDeactivated(t, newOfficeOn(t, database)) })
 	}
@@ -206,6 +218,7 @@ func testDeactivated(t *testing.T, o *office) {
 }
 
 func TestSimpleSAMLphp_first_login(t *testing.T) {
+	t.Parallel()
 	o := newOffice(t, "first_login=create")
 	o.CLI(t, "team", "create", "--name", "eng", "--display-name", "Engineering")
 	o.CLI(t, "team", "create", "--name", "ops", "--display-name", "Operations")
@@ -225,6 +238,7 @@ func TestSimpleSAMLphp_first_login(t *testing.T) {
 }
 
 func TestSimpleSAMLphp_another_address(t *testing.T) {
+	t.Parallel()
 	o := newOffice(t, "first_login=create")
 	o.CLI(t, "team", "create", "--name", "eng", "--display-name", "Engineering")
 	o.hire()
@@ -251,6 +265,7 @@ func TestSimpleSAMLphp_another_address(t *testing.T) {
 // TestSimpleSAMLphp_https has a proxy in front that speaks TLS, as every real server has: only there do cookies have the
 // prefix __Host-, and only there does one come back with the identity provider's POST.
 func TestSimpleSAMLphp_https(t *testing.T) {
+	t.Parallel()
 	var inner *url.URL
 	proxy := httptest.NewTLSServer(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(inner) }})
 	t.Cleanup(proxy.Close)
@@ -274,6 +289,7 @@ func TestSimpleSAMLphp_https(t *testing.T) {
 
 // TestSimpleSAMLphp_test_login tries the connection as an administrator: it shows what it proved and makes nothing.
 func TestSimpleSAMLphp_test_login(t *testing.T) {
+	t.Parallel()
 	o := newOffice(t, "first_login=create")
 	o.person("boss", "--system-admin")
 	b := newBrowser(t)
