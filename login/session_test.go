@@ -9,6 +9,7 @@ import (
 	"github.com/rollcall-id/rollcall/directory"
 	"github.com/rollcall-id/rollcall/login"
 	"github.com/rollcall-id/rollcall/provision"
+	"github.com/rollcall-id/rollcall/store"
 )
 
 // session signs in an account and returns the secret.
@@ -70,6 +71,21 @@ func TestPerson_by_session_and_by_token(t *testing.T) {
 		}
 		h.person(secret, "", "")
 		h.person("", "Bearer "+token, "")
+		// Deactivation removes both; one that were left behind would open nothing either.
+		err = h.db.Update(h.Context(), func(tx *store.Tx) error {
+			now := tx.Now()
+			if err := tx.AddSession(&directory.Session{
+				ID: "s", Hash: provision.HashToken("left"), Account: ada.Row, Created: now, Used: now, Expires: now.Add(time.Hour),
+			}); err != nil {
+				return err
+			}
+			return tx.AddPersonalToken(&directory.PersonalToken{ID: "t", Hash: provision.HashToken("rcp_left"), Account: ada.Row, Created: now})
+		})
+		if err != nil {
+			h.Fatal(err)
+		}
+		h.person("left", "", "")
+		h.person("", "Bearer rcp_left", "")
 	})
 }
 
