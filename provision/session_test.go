@@ -234,3 +234,40 @@ func TestPersonalToken_rules(t *testing.T) {
 		h.fails(err, directory.Limit, "")
 	})
 }
+
+// Whoever made an account with the e-mail of another is out of it when that person's identity provider gets it.
+func TestAccount_that_a_connection_takes_over_is_left_by_who_was_there(t *testing.T) {
+	each(t, "okta", func(h *house) {
+		for name, take := range map[string]func(a directory.Account) directory.IdentityID{
+			"adopted": func(a directory.Account) directory.IdentityID {
+				_, err := h.s.CreateIdentity(h.ctx(), h.okta, person{userName: a.Email, externalID: a.Username}.edit())
+				h.fails(err, directory.Conflict, "")
+				h.must(h.s.ResolveConflict(h.ctx(), h.admin, h.conflicts()[0].ID, true))
+				return h.create(person{userName: a.Email, externalID: a.Username}).ID
+			},
+			"bound": func(a directory.Account) directory.IdentityID {
+				i := h.create(person{userName: "other@x.test", externalID: "other"})
+				h.must(h.s.UnbindIdentity(h.ctx(), h.admin, i.ID))
+				h.must(h.bind(i.ID, a.Username))
+				return i.ID
+			},
+		} {
+			a := h.localUser(name, "hash")
+			secret, err := h.openSession(a, "hash")
+			h.must(err)
+			_, token, err := h.s.CreatePersonalToken(h.ctx(), h.admin, a.Row, "cron")
+			h.must(err)
+			id := take(a)
+			if i := h.identity(id); i.Account != a.Row || !i.Manages {
+				t.Fatalf("%s: %+v", name, i)
+			}
+			h.lives(secret, false)
+			if _, _, err := h.db.PersonalToken(h.ctx(), provision.HashToken(token)); !directory.Is(err, directory.NotFound) {
+				t.Errorf("%s: the personal token: %v", name, err)
+			}
+			h.must(h.s.UnbindIdentity(h.ctx(), h.admin, id))
+			_, err = h.openSession(a, "hash")
+			h.denied(provision.SignedIn{}, err, directory.WrongPassword)
+		}
+	})
+}
