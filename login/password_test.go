@@ -226,26 +226,28 @@ func TestPassword_hashes_of_others_are_read_and_replaced(t *testing.T) {
 	})
 }
 
-// TestPassword_takes_as_long_for_everybody compares the shortest of several times, which others on the machine disturb least.
+// TestPassword_takes_as_long_for_everybody compares the shortest of several times, taken by turns: others on the machine disturb all of
+// them alike. Who computed no hash would be a hundred times as quick.
 func TestPassword_takes_as_long_for_everybody(t *testing.T) {
 	each(t, func(h *house) {
 		h.localUser("ada", hashOf(h.T, right))
 		h.localUser("nopassword", "")
 		h.localUser("broken", "garbage")
-		shortest := func(name string) time.Duration {
-			best := time.Hour
-			for range 9 {
+		names := []string{"ada", "nobody", "nopassword", "broken", "not\x00text"}
+		best := map[string]time.Duration{}
+		for range 12 {
+			for _, name := range names {
 				start := time.Now()
 				if _, _, err := h.login.Password(h.Context(), admin, name, "wrong password", ""); err == nil {
 					h.Fatal("let in")
 				}
-				best = min(best, time.Since(start))
+				if took := time.Since(start); best[name] == 0 || took < best[name] {
+					best[name] = took
+				}
 			}
-			return best
 		}
-		want := shortest("ada")
-		for _, name := range []string{"nobody", "nopassword", "broken", "not\x00text"} {
-			if got := shortest(name); got < want*6/10 || got > want*16/10 {
+		for _, name := range names {
+			if got, want := best[name], best["ada"]; got < want/2 || got > want*2 {
 				h.Errorf("%q takes %v, a wrong password %v", name, got, want)
 			}
 		}

@@ -53,7 +53,7 @@ var homePage = page.Parse(`<p>{{.Username}}{{with .Email}} · {{.}}{{end}}{{if .
 <table class="wide">
 <thead><tr><th scope="col">Browser</th><th scope="col">Since</th><th scope="col">Last used</th><th scope="col">By</th><th scope="col"></th></tr></thead>
 <tbody>
-{{range .Sessions}}<tr><td>{{.Agent}}</td><td>{{.Created}}</td><td>{{.Used}}</td><td>{{.From}}</td><td>{{if .Here}}this one{{else}}<form method="post" action="/sessions/revoke"><input type="hidden" name="id" value="{{.ID}}"><button class="quiet" aria-label="Sign out {{.Agent}}, signed in {{.Created}}">Sign out</button></form>{{end}}</td></tr>
+{{range .Sessions}}<tr><td>{{.Agent}}</td><td data-label="Since">{{.Created}}</td><td data-label="Last used">{{.Used}}</td><td data-label="By">{{.From}}</td><td>{{if .Here}}this one{{else}}<form method="post" action="/sessions/revoke"><input type="hidden" name="id" value="{{.ID}}"><button class="quiet" aria-label="Sign out {{.Agent}}, signed in {{.Created}}">Sign out</button></form>{{end}}</td></tr>
 {{end}}</tbody>
 </table>
 {{if gt (len .Sessions) 1}}<form method="post" action="/sessions/revoke"><input type="hidden" name="all" value="1"><button class="quiet">Sign out all others</button></form>{{end}}
@@ -61,7 +61,7 @@ var homePage = page.Parse(`<p>{{.Username}}{{with .Email}} · {{.}}{{end}}{{if .
 {{if .Tokens}}<table class="wide">
 <thead><tr><th scope="col">Token</th><th scope="col">Made</th><th scope="col">Last used</th><th scope="col"></th></tr></thead>
 <tbody>
-{{range .Tokens}}<tr><td>{{.Description}}</td><td>{{.Created}}</td><td>{{.Used}}</td><td><form method="post" action="/tokens/revoke"><input type="hidden" name="id" value="{{.ID}}"><button class="quiet" aria-label="Revoke {{.Description}}">Revoke</button></form></td></tr>
+{{range .Tokens}}<tr><td>{{.Description}}</td><td data-label="Made">{{.Created}}</td><td data-label="Last used">{{.Used}}</td><td><form method="post" action="/tokens/revoke"><input type="hidden" name="id" value="{{.ID}}"><button class="quiet" aria-label="Revoke {{.Description}}">Revoke</button></form></td></tr>
 {{end}}</tbody>
 </table>{{else}}<p class="soft">A program of yours signs in with a token. You have none.</p>{{end}}
 <form method="post" action="/tokens">

@@ -306,6 +306,9 @@ func (c *change) bind(i *directory.Identity, a *directory.Account, action string
 		if err := c.project(nil, i, changes); err != nil {
 			return err
 		}
+		if err := c.evict(a.Row, changes); err != nil {
+			return err
+		}
 		if err := c.RemoveAdoptions(a.Row); err != nil {
 			return err
 		}

@@ -147,10 +147,12 @@ func (c *change) takeOver(account directory.Row, i *directory.Identity, changes 
 	if err != nil {
 		return err
 	}
+	managed := false
 	for _, other := range others {
 		if !other.Manages {
 			continue
 		}
+		managed = true
 		if err := c.putBinding(&other, other.Account, false); err != nil {
 			return err
 		}
@@ -158,6 +160,11 @@ func (c *change) takeOver(account directory.Row, i *directory.Identity, changes 
 	}
 	i.Account = a.Row
 	changes["account"] = [2]any{nil, string(a.ID)}
+	if !managed {
+		if err := c.evict(account, changes); err != nil {
+			return err
+		}
+	}
 	return c.RemoveAdoptions(account)
 }
 

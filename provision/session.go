@@ -20,6 +20,15 @@ func (c *change) shut(account directory.Row, changes directory.Changes) error {
 	return err
 }
 
+// evict ends everything by which people came into an account that nobody managed so far: who made it, with the e-mail of another
+// perhaps, need not be the person whom the connection means.
+func (c *change) evict(account directory.Row, changes directory.Changes) error {
+	if err := c.PutPassword(account, ""); err != nil {
+		return err
+	}
+	return c.shut(account, changes)
+}
+
 // endSessionsBy ends the sessions into which an identity led.
 func (c *change) endSessionsBy(i *directory.Identity, changes directory.Changes) error {
 	n, err := c.RemoveSessionsBy(i.Row)

@@ -22,8 +22,11 @@ func (h *house) openSession(a directory.Account, hash string) (string, error) {
 	return h.s.OpenSession(h.ctx(), directory.Actor{Name: "person"}, a.Row, hash, "", "test")
 }
 
-// raceRounds is how often the two sides of a race run.
-const raceRounds = 1000
+// raceRounds is how often the two sides of a race run, and fewRounds how often those of one whose code is the same.
+const (
+	raceRounds = 1000
+	fewRounds  = 100
+)
 
 // TestSession_against_deactivation opens a session and shuts the account at once, both ways round, and finds none that lives.
 func TestSession_against_deactivation(t *testing.T) {
@@ -34,11 +37,12 @@ func TestSession_against_deactivation(t *testing.T) {
 		for name, side := range map[string]struct {
 			open, shut, reopen func() error
 			account            directory.Row
+			rounds             int
 		}{
 			"password against suspension": {
 				func() error { _, err := h.openSession(a, "hash"); return err },
 				func() error { _, err := h.s.SuspendAccount(h.ctx(), h.admin, "jo"); return err },
-				func() error { _, err := h.s.LiftSuspension(h.ctx(), h.admin, "jo"); return err }, a.Row,
+				func() error { _, err := h.s.LiftSuspension(h.ctx(), h.admin, "jo"); return err }, a.Row, raceRounds,
 			},
 			"login against active: false": {
 				func() error { _, err := h.signIn(says("ext-ann", "ann@x.test")); return err },
@@ -49,7 +53,7 @@ func TestSession_against_deactivation(t *testing.T) {
 				func() error {
 					_, err := h.s.UpdateIdentity(h.ctx(), h.okta, i.ID, 0, setActive(true))
 					return err
-				}, i.Account,
+				}, i.Account, raceRounds,
 			},
 			"personal token against suspension": {
 				func() error {
@@ -57,11 +61,11 @@ func TestSession_against_deactivation(t *testing.T) {
 					return err
 				},
 				func() error { _, err := h.s.SuspendAccount(h.ctx(), h.admin, "jo"); return err },
-				func() error { _, err := h.s.LiftSuspension(h.ctx(), h.admin, "jo"); return err }, a.Row,
+				func() error { _, err := h.s.LiftSuspension(h.ctx(), h.admin, "jo"); return err }, a.Row, fewRounds,
 			},
 		} {
 			let, refused := 0, 0
-			for range raceRounds {
+			for range side.rounds {
 				h.must(side.reopen())
 				errs := together(side.open, side.shut)
 				h.must(errs[1])
@@ -228,5 +232,42 @@ func TestPersonalToken_rules(t *testing.T) {
 		}
 		_, _, err = h.s.CreatePersonalToken(h.ctx(), h.admin, jo.Row, "cron")
 		h.fails(err, directory.Limit, "")
+	})
+}
+
+// Whoever made an account with the e-mail of another is out of it when that person's identity provider gets it.
+func TestAccount_that_a_connection_takes_over_is_left_by_who_was_there(t *testing.T) {
+	each(t, "okta", func(h *house) {
+		for name, take := range map[string]func(a directory.Account) directory.IdentityID{
+			"adopted": func(a directory.Account) directory.IdentityID {
+				_, err := h.s.CreateIdentity(h.ctx(), h.okta, person{userName: a.Email, externalID: a.Username}.edit())
+				h.fails(err, directory.Conflict, "")
+				h.must(h.s.ResolveConflict(h.ctx(), h.admin, h.conflicts()[0].ID, true))
+				return h.create(person{userName: a.Email, externalID: a.Username}).ID
+			},
+			"bound": func(a directory.Account) directory.IdentityID {
+				i := h.create(person{userName: "other@x.test", externalID: "other"})
+				h.must(h.s.UnbindIdentity(h.ctx(), h.admin, i.ID))
+				h.must(h.bind(i.ID, a.Username))
+				return i.ID
+			},
+		} {
+			a := h.localUser(name, "hash")
+			secret, err := h.openSession(a, "hash")
+			h.must(err)
+			_, token, err := h.s.CreatePersonalToken(h.ctx(), h.admin, a.Row, "cron")
+			h.must(err)
+			id := take(a)
+			if i := h.identity(id); i.Account != a.Row || !i.Manages {
+				t.Fatalf("%s: %+v", name, i)
+			}
+			h.lives(secret, false)
+			if _, _, err := h.db.PersonalToken(h.ctx(), provision.HashToken(token)); !directory.Is(err, directory.NotFound) {
+				t.Errorf("%s: the personal token: %v", name, err)
+			}
+			h.must(h.s.UnbindIdentity(h.ctx(), h.admin, id))
+			_, err = h.openSession(a, "hash")
+			h.denied(provision.SignedIn{}, err, directory.WrongPassword)
+		}
 	})
 }

@@ -199,3 +199,24 @@ func TestCreateUser_and_SignUp_refuse(t *testing.T) {
 		})
 	})
 }
+
+// A group changes nothing of an administrator's account but where it is.
+func TestAdministrator_is_changed_by_no_group(t *testing.T) {
+	each(t, "okta", func(h *house) {
+		i := h.user("ann")
+		_, err := h.s.SetAdmin(h.ctx(), h.admin, "ann", true)
+		h.must(err)
+		h.team("eng")
+		h.link("Admins", "eng", "")
+		before := h.accountOf(i)
+		g := h.group("Admins", string(i.ID))
+		h.wantPlaces(i, inTeam("eng", "Admins")...)
+		h.rename(g.ID, "system_admin")
+		h.members(g.ID, drop(string(i.ID)))
+		h.members(g.ID, replace(string(i.ID)))
+		h.must(h.s.RemoveGroup(h.ctx(), h.okta, g.ID, 0))
+		if after := h.accountOf(i); after != before {
+			t.Errorf("the account is %+v, was %+v", after, before)
+		}
+	})
+}

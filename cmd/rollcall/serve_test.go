@@ -149,3 +149,30 @@ func BenchmarkLog(b *testing.B) {
 		log.Info("request", "request_id", "06dndml8000b6f6e0rs4eqm8ic", "method", "GET", "status", 200)
 	}
 }
+
+func TestServer_sends_each_request_to_the_door_that_speaks_its_form(t *testing.T) {
+	for name, tt := range map[string]struct {
+		target, accept, kind string
+		want                 bool
+	}{
+		"a page":                           {"/login", "text/html", "", false},
+		"home":                             {"/", "*/*", "", false},
+		"a form":                           {"/login", "", "application/x-www-form-urlencoded", false},
+		"SCIM":                             {"/scim/v2/Users", "", "", true},
+		"in upper case":                    {"/SCIM/v2/Users", "", "", true},
+		"with a doubled slash":             {"//scim/v2/Users", "", "", true},
+		"with an encoded slash":            {"/scim%2Fv2/Users", "", "", true},
+		"with an encoded letter":           {"/%73cim/v2/Users", "", "", true},
+		"with dots that lead there":        {"/x/../scim/v2/Users", "", "", true},
+		"with dots that lead away":         {"/scim/v2/../../login", "", "", true},
+		"another path, of who speaks SCIM": {"/Users", "application/scim+json", "", true},
+		"a body of who speaks SCIM":        {"/Users", "", "application/scim+json; charset=utf-8", true},
+	} {
+		r := httptest.NewRequest("GET", "http://chat.example.com"+tt.target, nil)
+		r.Header.Set("Accept", tt.accept)
+		r.Header.Set("Content-Type", tt.kind)
+		if got := isSCIM(r); got != tt.want {
+			t.Errorf("%s: %v, want %v", name, got, tt.want)
+		}
+	}
+}
