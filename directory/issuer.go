@@ -58,14 +58,15 @@ const (
 func checkURL(s string) bool { return s == "" || IsURL(s) }
 
 // IsURL reports whether s may be the URL of a peer: an https URL, or an http URL whose host is an address of the inside, such as
-// 10.0.0.5.
+// 10.0.0.5, or localhost.
 func IsURL(s string) bool {
 	u, err := url.Parse(s)
 	if err != nil || u.Hostname() == "" || u.User != nil || u.Fragment != "" || len(s) > maxURL || strings.ContainsFunc(s, unicode.IsSpace) {
 		return false
 	}
 	a, err := netip.ParseAddr(u.Hostname())
-	return u.Scheme == "https" || u.Scheme == "http" && err == nil && (a.IsLoopback() || a.IsPrivate())
+	inside := err == nil && (a.IsLoopback() || a.IsPrivate()) || u.Hostname() == "localhost"
+	return u.Scheme == "https" || u.Scheme == "http" && inside
 }
 
 func checkText(s string) bool {

@@ -35,7 +35,7 @@ func TestIssuer_is_on_when_it_is_whole(t *testing.T) {
 		"no keys":                          {with("jwt_jwks_url", ""), false, "jwt_jwks_url: is missing"},
 		"no subjects":                      {with("jwt_subjects", ""), false, "jwt_subjects: is missing"},
 		"http":                             {with("jwt_jwks_url", "http://sts.example.com/keys"), false, "use an https URL"},
-		"http to localhost by name":        {with("jwt_jwks_url", "http://localhost/keys"), false, "use an https URL"},
+		"http to localhost by name":        {with("jwt_jwks_url", "http://localhost/keys"), true, ""},
 		"http to an address of the inside": {with("jwt_jwks_url", "http://10.0.0.5:8080/keys"), true, ""},
 		"http to a public address":         {with("jwt_jwks_url", "http://8.8.8.8/keys"), false, "use an https URL"},
 		"a file":                           {with("jwt_jwks_url", "file:///etc/passwd"), false, "use an https URL"},
