@@ -65,9 +65,17 @@ func TestSession_against_deactivation(t *testing.T) {
 			},
 		} {
 			let, refused := 0, 0
-			for range side.rounds {
+			for round := range side.rounds {
 				h.must(side.reopen())
-				errs := together(side.open, side.shut)
+				// By turns one side begins up to a millisecond later, or on some machines the same one would always be first.
+				later := time.Duration(round%20) * 50 * time.Microsecond
+				one, two := side.open, side.shut
+				if round%2 == 0 {
+					one = func() error { time.Sleep(later); return side.open() }
+				} else {
+					two = func() error { time.Sleep(later); return side.shut() }
+				}
+				errs := together(one, two)
 				h.must(errs[1])
 				if errs[0] == nil {
 					let++
