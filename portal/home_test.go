@@ -63,7 +63,7 @@ func TestTokens_are_shown_once_and_speak_for_their_person(t *testing.T) {
 		// A token opens no page, and makes no other.
 		program.get("/").leads("/login")
 		program.post("/tokens", "description=x").leads("/login")
-		program.post("/logout").leads("/login")
+		program.post("/logout").leads("/login?signed_out=1")
 
 		bo := h.browser()
 		h.localUser("bo")

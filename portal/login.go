@@ -15,6 +15,7 @@ import (
 // loginData is what the page of sign-in shows.
 type loginData struct {
 	Notice      string
+	Done        string
 	Name        string
 	Return      string
 	Connections []connectionLink
@@ -30,7 +31,11 @@ func (d *Door) showLogin(v *visit) error {
 	} else if !directory.Is(err, directory.Unauthenticated) {
 		return err
 	}
-	return d.writeLogin(v, http.StatusOK, loginData{Return: back})
+	data := loginData{Return: back}
+	if v.URL.Query().Has("signed_out") {
+		data.Done = "You are signed out."
+	}
+	return d.writeLogin(v, http.StatusOK, data)
 }
 
 func (d *Door) writeLogin(v *visit, status int, data loginData) error {
@@ -102,7 +107,7 @@ func (d *Door) signOut(v *visit) error {
 	p, err := d.signedIn(v)
 	d.cookies.Set(v.w, login.SessionCookie, "")
 	if directory.Is(err, directory.Unauthenticated) {
-		return v.leave(loginPath)
+		return v.leave(signedOutPath)
 	}
 	if err != nil {
 		return err
@@ -111,14 +116,14 @@ func (d *Door) signOut(v *visit) error {
 		return err
 	}
 	if d.SignOut == nil {
-		return v.leave(loginPath)
+		return v.leave(signedOutPath)
 	}
 	there, err := d.SignOut(v.Context(), web.BaseURL(d.BaseURL, v.Request), &p.Session)
 	if err != nil {
 		d.Log.Warn("a session that ended here goes on at the identity provider", "error", err, "request_id", web.RequestID(v.Context()))
 	}
 	if there == "" {
-		return v.leave(loginPath)
+		return v.leave(signedOutPath)
 	}
 	page.Go(v.w, "Signing out", there)
 	return nil

@@ -197,13 +197,15 @@ func TestLogout_ends_the_session_here_and_there(t *testing.T) {
 		b.signIn("ada", right)
 		b.get("/logout").code(405)
 		secret := b.cookies[sessionCookie]
-		b.post("/logout").leads("/login")
+		b.post("/logout").leads("/login?signed_out=1")
 		if len(b.cookies) != 0 || len(h.sessions("ada")) != 0 {
 			t.Errorf("cookies %v, sessions %v", b.cookies, h.sessions("ada"))
 		}
 		b.cookies[sessionCookie] = secret
 		b.get("/").leads("/login")
-		b.post("/logout").leads("/login")
+		b.get("/login?signed_out=1").code(200).has("You are signed out.")
+		b.get("/login").code(200).hasNot("You are signed out.")
+		b.post("/logout").leads("/login?signed_out=1")
 
 		var asked []string
 		answer, fail := "https://idp.test/slo?SAMLRequest=x&RelayState=y", error(nil)
@@ -220,7 +222,7 @@ func TestLogout_ends_the_session_here_and_there(t *testing.T) {
 		}
 		b.signIn("ada", right)
 		answer, fail = "", errors.New("out of reach")
-		b.post("/logout").leads("/login")
+		b.post("/logout").leads("/login?signed_out=1")
 		if len(h.sessions("ada")) != 0 {
 			t.Error("the session goes on")
 		}

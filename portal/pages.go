@@ -2,7 +2,7 @@ package portal
 
 import "github.com/rollcall-id/rollcall/web/page"
 
-var loginPage = page.Parse(`{{with .Notice}}<p class="notice bad" role="alert">{{.}}</p>{{end}}
+var loginPage = page.Parse(`{{with .Notice}}<p class="notice bad" role="alert">{{.}}</p>{{end}}{{with .Done}}<p class="notice" role="status">{{.}}</p>{{end}}
 {{range .Connections}}<a class="button" href="{{.URL}}">Sign in with {{.Name}}</a>
 {{end}}{{if .Connections}}<h2>Or with a password</h2>{{end}}
 <form method="post" action="/login">

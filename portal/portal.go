@@ -37,6 +37,8 @@ const (
 	endPath     = "/sessions/revoke"
 	tokensPath  = "/tokens"
 	revokePath  = "/tokens/revoke"
+
+	signedOutPath = loginPath + "?signed_out=1" // also where single logout ends
 )
 
 // Door serves the paths above.
