@@ -254,7 +254,7 @@ func (s *site) rejects(t *testing.T, status int, attack func() result) {
 	if after := s.state(t); after != before {
 		t.Errorf("it changed\n%+v to\n%+v", before, after)
 	}
-	if list := s.events(t, "--request", r.id()); len(list) > 1 {
+	if list := s.eventsOf(t, r.id()); len(list) > 1 {
 		t.Errorf("the events are %+v, want one at most", list)
 	}
 }
