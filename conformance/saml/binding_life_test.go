@@ -79,6 +79,28 @@ func TestBinding_B11_deactivated(t *testing.T) {
 			}
 			s.refuses(t, refusal{code: "deactivated"}, func() result { return s.signIn(t, says(vic)) })
 		})
+		t.Run("another provider shuts its own login alone", func(t *testing.T) {
+			s.CLI(t, "user", "activate", "vic")
+			s.connect(t, "other", "okta", keys().other)
+			s.push(t, "other", "sam")
+			s.CLI(t, "identity", "rebind", s.ids["sam"], "vic")
+			from := func() result {
+				b := s.browser(t)
+				m := s.message(b, "other")
+				is(subjectOf("sam"), "sam@x.test", "sam@x.test")(m)
+				return b.hand(m)
+			}
+			here, there := s.signIn(t, says(vic)).enters(vic).b, from().enters(vic).b
+			s.patch(t, "other", s.ids["sam"], `{"op":"replace","path":"active","value":false}`)
+			s.refuses(t, refusal{code: "deactivated"}, from)
+			if who := there.username(); who != "" {
+				t.Errorf("its session lives, as %s", who)
+			}
+			if who := here.username(); who != "vic" {
+				t.Errorf("the session of the other provider has ended: %q", who)
+			}
+			s.signIn(t, says(vic)).enters(vic)
+		})
 		t.Run("a User that was deleted has no twin", func(t *testing.T) {
 			if p := s.scim(t, "okta", "DELETE /Users/"+s.ids[pat], ""); p.status != http.StatusNoContent {
 				t.Fatalf("DELETE: %d %s", p.status, p.body)
