@@ -30,23 +30,26 @@ func (s *sessionScan) value() (directory.Session, error) {
 	return s.s, json.Unmarshal(s.detail, &s.s.Name)
 }
 
-// Session returns a session by its hash, and its account, whatever their state. It is one statement. Errors: NotFound; Unavailable.
-func (db *DB) Session(ctx context.Context, hash string) (s directory.Session, a directory.Account, err error) {
-	err = db.ViewOne(ctx, func(tx *Tx) error {
-		var (
-			scan    sessionScan
-			account accountScan
-		)
-		ok, err := tx.get(`select `+sessionColumns+`, `+accountColumns+` from session s join account a on a.row_id = s.account where s.hash = $1`,
-			[]any{hash}, append(scan.dest(), account.dest()...)...)
+// Session returns a session by its hash, without its names at the identity provider and its browser, and its account, whatever
+// their state. It is one statement, and every request of a person asks it. Errors: NotFound; Unavailable.
+func (db *DB) Session(ctx context.Context, hash string) (directory.Session, directory.Account, error) {
+	var r struct { // one piece of memory
+		s                      directory.Session
+		account                accountScan
+		created, used, expires int64
+	}
+	err := db.ViewOne(ctx, func(tx *Tx) error {
+		dest := append(make([]any, 0, 22), (*int64)(&r.s.Row), (*string)(&r.s.ID), (*int64)(&r.s.Account), (*int64)(&r.s.Identity),
+			&r.created, &r.used, &r.expires)
+		ok, err := tx.get(`select s.row_id, s.id, s.account, coalesce(s.identity, 0), s.created, s.used, s.expires, `+accountColumns+`
+			from session s join account a on a.row_id = s.account where s.hash = $1`, []any{hash}, append(dest, r.account.dest()...)...)
 		if err != nil || !ok {
 			return notFound("session", "", err)
 		}
-		a = account.value()
-		s, err = scan.value()
-		return err
+		return nil
 	})
-	return s, a, err
+	r.s.Created, r.s.Used, r.s.Expires = at(r.created), at(r.used), at(r.expires)
+	return r.s, r.account.value(), err
 }
 
 // AddSession stores a new session and sets its row. The account must be held, and active.
