@@ -10,7 +10,6 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"io"
 	"math/big"
@@ -161,14 +160,12 @@ func form(response, relay string) string {
 	return "SAMLResponse=" + escaper.Replace(base64.StdEncoding.EncodeToString([]byte(response))) + "&RelayState=" + relay
 }
 
-var errHeader = errors.New("an answer without the header")
-
-// header returns the value of a header, or a cookie with prefix, of an answer.
-func header(head []byte, prefix string) (string, error) {
-	_, rest, ok := bytes.Cut(head, []byte("\r\n"+prefix))
-	value, _, _ := bytes.Cut(rest, []byte("\r\n"))
+// header returns what stands behind begin in the head of an answer, to the end of its line.
+func header(head []byte, begin string) (string, error) {
+	_, rest, ok := bytes.Cut(head, []byte("\r\n"+begin))
 	if !ok {
-		return "", fmt.Errorf("%w %s: %s", errHeader, prefix, head)
+		return "", fmt.Errorf("an answer without %s: %s", begin, head)
 	}
+	value, _, _ := bytes.Cut(rest, []byte("\r\n"))
 	return string(value), nil
 }

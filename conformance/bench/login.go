@@ -41,7 +41,7 @@ func (b *bench) loaded(l load) turn {
 	return func(ctx context.Context) (result, error) { return l.run(ctx, connections, b.length) }
 }
 
-// serveLogins starts the program with single sign-on.
+// serveLogins starts the program with single sign-on, by which one person has signed in.
 func (b *bench) serveLogins(ctx context.Context) (p *process, people *logins, err error) {
 	people = &logins{}
 	if people.idp, err = newIdP(); err != nil {
@@ -61,6 +61,10 @@ func (b *bench) serveLogins(ctx context.Context) (p *process, people *logins, er
 		if _, err := b.rollcall(ctx, b.work, command...); err != nil {
 			return nil, nil, errors.Join(err, p.stop())
 		}
+	}
+	// The first login has the program make its keys.
+	if err := share(p.addr, 1, 1, func(c *client, _ int) error { return people.login(c, people.next()) }); err != nil {
+		return nil, nil, errors.Join(err, p.stop())
 	}
 	return p, people, nil
 }
