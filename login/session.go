@@ -15,7 +15,7 @@ const PersonalPrefix = "rcp_"
 // Person is who sent a request, by a session or by a personal token.
 type Person struct {
 	Account directory.Account
-	Session directory.Session       // zero for a token
+	Session directory.Session       // zero for a token; what Name and Agent say is not read
 	Token   directory.PersonalToken // zero for a session
 }
 

@@ -112,13 +112,14 @@ func (d *Door) signOut(v *visit) error {
 	if err != nil {
 		return err
 	}
-	if _, err := d.Provision.EndSession(v.Context(), v.actor(), p.Session.ID); err != nil && !directory.Is(err, directory.NotFound) {
+	ended, err := d.Provision.EndSession(v.Context(), v.actor(), p.Session.ID)
+	if err != nil && !directory.Is(err, directory.NotFound) {
 		return err
 	}
 	if d.SignOut == nil {
 		return v.leave(signedOutPath)
 	}
-	there, err := d.SignOut(v.Context(), web.BaseURL(d.BaseURL, v.Request), &p.Session)
+	there, err := d.SignOut(v.Context(), web.BaseURL(d.BaseURL, v.Request), &ended)
 	if err != nil {
 		d.Log.Warn("a session that ended here goes on at the identity provider", "error", err, "request_id", web.RequestID(v.Context()))
 	}

@@ -28,7 +28,8 @@ const formatTransient = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient"
 const maxForm = assertion.MaxBytes*3/2 + 64<<10
 
 const (
-	// usualForm is larger than a response without thousands of groups.
+	// usualForm is larger than a response without thousands of groups. A form that does not say its length, as every browser does, may
+	// have no more: it would have to be read to be refused.
 	usualForm = 256 << 10
 	// largeForms is how many larger ones are read and verified at once. Others wait.
 	largeForms = 4
@@ -45,7 +46,7 @@ const again = "again=1"
 //
 // SAML profiles, sections 4.1.4.2 and 4.1.4.3.
 func (d *Door) consume(x *exchange) error {
-	if n := x.ContentLength; n < 0 || usualForm < n && n <= maxForm { // anybody can send it, and it takes many times its bytes
+	if n := x.ContentLength; usualForm < n && n <= maxForm { // anybody can send it, and it takes many times its bytes
 		ctx, cancel := context.WithTimeout(x.Context(), largeWait)
 		defer cancel()
 		if d.large.Acquire(ctx, 1) != nil {
@@ -84,17 +85,16 @@ func readForm(x *exchange) (form, error) {
 	if kind, _, err := mime.ParseMediaType(x.Header.Get("Content-Type")); err != nil || kind != "application/x-www-form-urlencoded" {
 		return f, &web.Error{Status: http.StatusUnsupportedMediaType, Msg: "a response comes as a form"}
 	}
-	tooLarge := &web.Error{Status: http.StatusRequestEntityTooLarge, Msg: "the response is too large"}
-	if x.ContentLength > maxForm {
-		x.w.Header().Set("Connection", "close") // nobody reads the rest
-		return f, tooLarge
+	limit := int64(maxForm)
+	if x.ContentLength < 0 {
+		limit = usualForm
 	}
-	body, err := io.ReadAll(io.LimitReader(x.Body, maxForm+1))
-	if err != nil {
+	if err := web.LimitBody(x.w, x.Request, limit); err != nil {
 		return f, err
 	}
-	if len(body) > maxForm {
-		return f, tooLarge
+	body, err := io.ReadAll(x.Body)
+	if err != nil {
+		return f, err
 	}
 	seen := map[string]bool{}
 	for pair := range strings.SplitSeq(string(body), "&") {

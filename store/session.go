@@ -30,23 +30,44 @@ func (s *sessionScan) value() (directory.Session, error) {
 	return s.s, json.Unmarshal(s.detail, &s.s.Name)
 }
 
-// Session returns a session by its hash, and its account, whatever their state. It is one statement. Errors: NotFound; Unavailable.
+// checkScan is room for a session and its account, used again and again: every request of a person needs it.
+type checkScan struct {
+	s                      directory.Session
+	account                accountScan
+	created, used, expires int64
+	dest                   []any
+}
+
+func newCheckScan() *checkScan {
+	c := &checkScan{}
+	c.dest = append([]any{
+		(*int64)(&c.s.Row), (*string)(&c.s.ID), (*int64)(&c.s.Account), (*int64)(&c.s.Identity), &c.created, &c.used, &c.expires,
+	}, c.account.dest()...)
+	return c
+}
+
+// Session returns a session by its hash, without its names at the identity provider and its browser, and its account, whatever
+// their state. It is one statement, and every request of a person asks it. Errors: NotFound; Unavailable.
 func (db *DB) Session(ctx context.Context, hash string) (s directory.Session, a directory.Account, err error) {
+	r, ok := db.checks.Get().(*checkScan)
+	if !ok {
+		r = newCheckScan()
+	}
+	defer db.checks.Put(r)
 	err = db.ViewOne(ctx, func(tx *Tx) error {
-		var (
-			scan    sessionScan
-			account accountScan
-		)
-		ok, err := tx.get(`select `+sessionColumns+`, `+accountColumns+` from session s join account a on a.row_id = s.account where s.hash = $1`,
-			[]any{hash}, append(scan.dest(), account.dest()...)...)
+		ok, err := tx.get(`select s.row_id, s.id, s.account, coalesce(s.identity, 0), s.created, s.used, s.expires, `+accountColumns+`
+			from session s join account a on a.row_id = s.account where s.hash = $1`, []any{hash}, r.dest...)
 		if err != nil || !ok {
 			return notFound("session", "", err)
 		}
-		a = account.value()
-		s, err = scan.value()
-		return err
+		return nil
 	})
-	return s, a, err
+	if err != nil {
+		return s, a, err
+	}
+	s, a = r.s, r.account.value()
+	s.Created, s.Used, s.Expires = at(r.created), at(r.used), at(r.expires)
+	return s, a, nil
 }
 
 // AddSession stores a new session and sets its row. The account must be held, and active.

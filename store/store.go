@@ -14,6 +14,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"math/rand/v2"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -48,6 +49,7 @@ type DB struct {
 	closed atomic.Bool
 
 	searching chan struct{} // one value for each Search that has its turn
+	checks    sync.Pool     // of *checkScan
 }
 
 // engine is what differs between the databases beyond the dialect. Its errors are those of the function, those of the

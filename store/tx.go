@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -71,31 +72,31 @@ func (tx *Tx) insert(query string, args ...any) (row, affected int64, err error)
 
 // get reads the one row that query returns into dest, and says whether there is one. A second row is an error.
 func (tx *Tx) get(query string, args []any, dest ...any) (found bool, err error) {
-	err = tx.each(query, args, func(scan func(...any) error) error {
-		if found {
-			return tx.died(query, errRows)
+	rows, err := tx.open(query, args)
+	if err != nil {
+		return false, err
+	}
+	defer tx.close(rows)
+	if found = rows.Next(); found {
+		err = rows.Scan(dest...)
+		if err == nil && rows.Next() {
+			err = errRows
 		}
-		found = true
-		return scan(dest...)
-	})
-	return found && err == nil, err
+	}
+	if err == nil {
+		err = cmp.Or(rows.Err(), rows.Close())
+	}
+	return found && err == nil, tx.died(query, err)
 }
 
 // each calls row for every row that query returns, until row returns an error. row runs no statement: a connection to
 // PostgreSQL has room for one result.
 func (tx *Tx) each(query string, args []any, row func(scan func(dest ...any) error) error) error {
-	if err := tx.ready(query); err != nil {
+	rows, err := tx.open(query, args)
+	if err != nil {
 		return err
 	}
-	rows, err := tx.conn.query(tx.ctx, query, args)
-	if err != nil {
-		return tx.died(query, err)
-	}
-	tx.reading = true
-	defer func() {
-		tx.reading = false
-		_ = rows.Close() // where its error counts, it has been closed
-	}()
+	defer tx.close(rows)
 	scan := func(dest ...any) error { return tx.died(query, rows.Scan(dest...)) }
 	for rows.Next() {
 		if err := row(scan); err != nil {
@@ -106,6 +107,21 @@ func (tx *Tx) each(query string, args []any, row func(scan func(dest ...any) err
 		return tx.died(query, err)
 	}
 	return tx.died(query, rows.Close())
+}
+
+// open runs a query.
+func (tx *Tx) open(query string, args []any) (rows, error) {
+	if err := tx.ready(query); err != nil {
+		return nil, err
+	}
+	rows, err := tx.conn.query(tx.ctx, query, args)
+	tx.reading = err == nil
+	return rows, tx.died(query, err)
+}
+
+func (tx *Tx) close(rows rows) {
+	tx.reading = false
+	_ = rows.Close() // where its error counts, it has been closed
 }
 
 func (tx *Tx) ready(query string) error {

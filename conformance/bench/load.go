@@ -23,6 +23,7 @@ type load struct {
 	to     *process
 	next   source
 	status int
+	each   func(*client) error // in place of next: several requests that count as one
 }
 
 // result is what came of a load.
@@ -85,11 +86,13 @@ func (l load) connection(ctx context.Context) (took []time.Duration, size int64,
 	took = make([]time.Duration, 0, 1<<14)
 	var request []byte
 	for ctx.Err() == nil {
-		if request = l.next(request[:0]); len(request) == 0 {
-			break
+		if l.each == nil {
+			if request = l.next(request[:0]); len(request) == 0 {
+				break
+			}
 		}
 		began := time.Now()
-		n, err := c.send(request, l.status)
+		n, err := l.one(c, request)
 		if err != nil {
 			return took, size, err
 		}
@@ -99,11 +102,21 @@ func (l load) connection(ctx context.Context) (took []time.Duration, size int64,
 	return took, size, nil
 }
 
+func (l *load) one(c *client, request []byte) (size int, err error) {
+	if l.each != nil {
+		return 0, l.each(c)
+	}
+	return c.send(request, l.status)
+}
+
 // client is one keep-alive connection. It knows as little of HTTP as it can, so that it costs little beside what is measured.
 type client struct {
 	conn net.Conn
 	r    *bufio.Reader
 	body []byte // of the last answer
+	head []byte // of the last answer, if withHead
+
+	withHead bool
 }
 
 func dial(addr string) (*client, error) {
@@ -176,12 +189,16 @@ const inChunks = -2
 
 func (c *client) receive() (status, size int, err error) {
 	length := -1
+	c.head = c.head[:0]
 	for {
 		line, err := c.r.ReadSlice('\n')
 		if err != nil {
 			return 0, 0, err
 		}
 		size += len(line)
+		if c.withHead {
+			c.head = append(c.head, line...)
+		}
 		switch {
 		case status == 0:
 			if len(line) < len("HTTP/1.1 200") {

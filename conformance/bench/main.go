@@ -80,8 +80,12 @@ var measures = []struct {
 	{"sync", "first sync", measureSync, noStore, false},
 	{"memory", "memory with many users", measureMemory, largeStore, false},
 	{"start", "start with many users", measureStart, largeStore, false},
+	{"login", "signing in", measureLogin, usersStore, true},
+	{"refuse", "refusing a huge response", measureRefusal, usersStore, true},
 	{"link", "requests while a link is worked off", measureLink, usersStore, true},
 	{"parse", "parsing a filter", measureParse, noStore, true},
+	{"verify", "verifying a response", measureVerify, noStore, false},
+	{"session", "whose a session is", measureSession, noStore, false},
 }
 
 func main() {

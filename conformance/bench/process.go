@@ -26,8 +26,8 @@ type process struct {
 }
 
 // serve starts the program on a data folder.
-func (b *bench) serve(ctx context.Context, data string) (*process, error) {
-	return launch(ctx, data+".log", b.binary, b.where(data, "serve", "--listen", "127.0.0.1:0")...)
+func (b *bench) serve(ctx context.Context, data string, flags ...string) (*process, error) {
+	return launch(ctx, data+".log", b.binary, b.where(data, append([]string{"serve", "--listen", "127.0.0.1:0"}, flags...)...)...)
 }
 
 // where appends the flags that say which data is meant.

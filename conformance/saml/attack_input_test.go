@@ -129,6 +129,18 @@ func TestAttack_20_floods(t *testing.T) {
 			b := s.browser(t)
 			s.endures(b, b.request(http.MethodPost, "/saml/okta/acs", url.Values{"SAMLResponse": {strings.Repeat("!", 11<<20)}}))
 		})
+		t.Run("a form of 300 KB that does not say its length", func(t *testing.T) {
+			s.endures(t, func() result {
+				b := s.browser(t)
+				req := typed(b, "application/x-www-form-urlencoded", "SAMLResponse="+strings.Repeat("A", 300_000))
+				req.ContentLength = -1
+				p := b.do(req, cross)
+				if p.status != http.StatusRequestEntityTooLarge {
+					t.Errorf("the answer is %d, want 413", p.status)
+				}
+				return b.ended(p)
+			})
+		})
 		t.Run("100,000 fields", func(t *testing.T) {
 			b := s.browser(t)
 			s.endures(b, typed(b, "application/x-www-form-urlencoded", repeated(100_000, "a%d=&")))

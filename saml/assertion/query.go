@@ -12,6 +12,7 @@ import (
 	"io"
 	"net/url"
 	"strings"
+	"sync"
 )
 
 const (
@@ -196,6 +197,12 @@ func inflate(packed []byte) ([]byte, *Refusal) {
 	return message, nil
 }
 
+// packers keep what deflates between two messages: each is 800 KB, which anybody can have us make by beginning a login.
+var packers = sync.Pool{New: func() any {
+	w, _ := flate.NewWriter(nil, flate.BestCompression) // it knows the level
+	return w
+}}
+
 // SignQuery makes the query string that sends a message by the HTTP-Redirect binding, signed with RSA and SHA-256. Kind is SAMLRequest or
 // SAMLResponse. An empty relayState is left out.
 //
@@ -205,10 +212,9 @@ func SignQuery(kind string, xml []byte, relayState string, key *rsa.PrivateKey) 
 		return "", errors.New("the kind of a message is SAMLRequest or SAMLResponse")
 	}
 	var packed bytes.Buffer
-	w, err := flate.NewWriter(&packed, flate.BestCompression)
-	if err != nil {
-		return "", err
-	}
+	w := packers.Get().(*flate.Writer)
+	defer packers.Put(w)
+	w.Reset(&packed)
 	if _, err := w.Write(xml); err != nil {
 		return "", err
 	}

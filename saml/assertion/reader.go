@@ -12,7 +12,7 @@ import (
 // text, an attribute and two declarations for each.
 const (
 	// MaxBytes is the size of a decoded SAMLResponse.
-	MaxBytes = 8 << 20
+	MaxBytes = 6 << 20
 	// MaxNodes counts elements, texts, attributes and namespace declarations.
 	MaxNodes = 200_000
 	// MaxDepth is how deep elements may nest. Nothing here recurses deeper.
