@@ -130,16 +130,10 @@ func TestAttack_20_floods(t *testing.T) {
 			s.endures(b, b.request(http.MethodPost, "/saml/okta/acs", url.Values{"SAMLResponse": {strings.Repeat("!", 11<<20)}}))
 		})
 		t.Run("a form of 300 KB that does not say its length", func(t *testing.T) {
-			s.endures(t, func() result {
-				b := s.browser(t)
-				req := typed(b, "application/x-www-form-urlencoded", "SAMLResponse="+strings.Repeat("A", 300_000))
-				req.ContentLength = -1
-				p := b.do(req, cross)
-				if p.status != http.StatusRequestEntityTooLarge {
-					t.Errorf("the answer is %d, want 413", p.status)
-				}
-				return b.ended(p)
-			})
+			b := s.browser(t)
+			flood := typed(b, "application/x-www-form-urlencoded", "SAMLResponse="+strings.Repeat("A", 300_000))
+			flood.ContentLength = -1
+			s.endures(b, flood)
 		})
 		t.Run("100,000 fields", func(t *testing.T) {
 			b := s.browser(t)
