@@ -33,8 +33,9 @@ const (
 	usualForm = 256 << 10
 	// largeForms is how many larger ones are read and verified at once. Others wait.
 	largeForms = 4
-	// largeWait is how long one waits.
+	// largeWait is how long one waits for its turn, and largeTime how long it may take to arrive.
 	largeWait = 10 * time.Second
+	largeTime = 30 * time.Second
 )
 
 var errBusy = directory.Errorf(directory.Unavailable, "", "too many large responses at once")
@@ -53,6 +54,7 @@ func (d *Door) consume(x *exchange) error {
 			return errBusy
 		}
 		defer d.large.Release(1)
+		x.Body = prompt{x.Body, time.Now().Add(largeTime)}
 	}
 	form, err := readForm(x)
 	if err != nil {
@@ -71,6 +73,19 @@ func (d *Door) consume(x *exchange) error {
 		return d.refuse(x, e)
 	}
 	return err
+}
+
+// prompt is a body that others wait behind.
+type prompt struct {
+	io.ReadCloser
+	until time.Time
+}
+
+func (p prompt) Read(b []byte) (int, error) {
+	if time.Now().After(p.until) {
+		return 0, &web.Error{Status: http.StatusRequestTimeout, Msg: "the response arrives too slowly"}
+	}
+	return p.ReadCloser.Read(b)
 }
 
 // form is what a browser posts.

@@ -24,6 +24,8 @@ type ourKeys struct {
 
 // keyring remembers keys that were read, by what they were read from: that costs more than to use them.
 type keyring struct {
+	making sync.Mutex
+
 	mu    sync.Mutex
 	ours  string // the ids of
 	read  *ourKeys
@@ -37,8 +39,10 @@ const maxRemembered = 1000
 func (d *Door) ourKeys(ctx context.Context, request string) (*ourKeys, error) {
 	var keys []directory.SAMLKey
 	err := d.DB.ViewOne(ctx, func(tx *store.Tx) (err error) { keys, err = tx.SAMLKeys(); return err })
-	if err == nil && len(keys) < 2 {
+	if err == nil && len(keys) < 2 { // it is so once, and to make them takes long
+		d.keys.making.Lock()
 		keys, err = d.Provision.SAMLKeys(ctx, directory.Actor{Name: "rollcall", Request: request})
+		d.keys.making.Unlock()
 	}
 	if err != nil {
 		return nil, err
