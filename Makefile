@@ -35,7 +35,7 @@ run: build ## start a server on LISTEN (127.0.0.1:8080) with its data in ./data 
 	bin/rollcall serve --data ./data --listen $(LISTEN) --dev
 
 test: deps ## run all tests, on SQLite and on a private PostgreSQL
-	go run ./store/storetest/withpostgres -fsync=false go test -race ./...
+	go run ./store/storetest/withpostgres -fsync=false go test -race -timeout 20m ./...
 
 lint: ## check form and common mistakes: gofumpt, vet, staticcheck, errcheck
 	@unformed=$$(go tool gofumpt -l .) && \
