@@ -12,11 +12,8 @@ import (
 	"github.com/rollcall-id/rollcall/web"
 )
 
-const (
-	statusSuccess = "urn:oasis:names:tc:SAML:2.0:status:Success"
-	// maxRelay is how long a RelayState of an identity provider may be that we hand back. SAML bindings, section 3.4.3. allows 80.
-	maxRelay = 1 << 10
-)
+// maxRelay is how long a RelayState of an identity provider may be that we hand back. SAML bindings, section 3.4.3. allows 80.
+const maxRelay = 1 << 10
 
 type (
 	logoutRequest struct {
@@ -177,7 +174,7 @@ func (d *Door) answerLogout(x *exchange, id, relay string) error {
 	answer := logoutResponse{
 		Protocol: nsProtocol, Assertion: nsAssertion, ID: "_" + secret(), Version: "2.0", Issued: d.stamp(), Destination: to, InResponse: id, Issuer: x.ours.EntityID,
 	}
-	answer.Status.Code.Value = statusSuccess
+	answer.Status.Code.Value = assertion.StatusSuccess
 	message, err := xml.Marshal(&answer)
 	if err != nil {
 		return err

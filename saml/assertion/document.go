@@ -205,35 +205,25 @@ func (v *verification) checkStatus() (string, *Refusal) {
 	if status == nil {
 		return "", refuse(CodeMessage, "the Response has no Status")
 	}
-	code, codes, message := readStatus(status)
-	if code != StatusSuccess {
-		detail := "the identity provider reports " + quote(codes)
-		if message != "" {
-			detail += ": " + quote(message)
-		}
-		return "", refuse(CodeStatus, detail)
-	}
-	return "Success", nil
-}
-
-// StatusSuccess is the status of a message that reports no failure.
-const StatusSuccess = "urn:oasis:names:tc:SAML:2.0:status:Success"
-
-// readStatus returns the code of a Status, that code and those inside it in one line, and the message.
-func readStatus(status *node) (code, codes, message string) {
-	var all []string
+	var codes []string // the first counts, and those inside it say more
 	for n := status.only(nsProtocol, "StatusCode"); n != nil; n = n.only(nsProtocol, "StatusCode") {
 		value, _ := n.attr("Value")
-		all = append(all, value)
+		codes = append(codes, value)
 	}
-	if len(all) > 0 {
-		code = all[0]
+	if len(codes) > 0 && codes[0] == StatusSuccess {
+		return "Success", nil
 	}
+	detail := "the identity provider reports " + quote(strings.Join(codes, " / "))
 	if n := status.only(nsProtocol, "StatusMessage"); n != nil {
-		message, _ = n.content()
+		if message, _ := n.content(); message != "" {
+			detail += ": " + quote(message)
+		}
 	}
-	return code, strings.Join(all, " / "), message
+	return "", refuse(CodeStatus, detail)
 }
+
+// StatusSuccess is the status of a message that reports no failure. SAML core, section 3.2.2.2.
+const StatusSuccess = "urn:oasis:names:tc:SAML:2.0:status:Success"
 
 // checkResponseIssuer asks for an Issuer also where the profile lets it be absent: every identity provider sends it, and a Response
 // that says nothing of its sender is not worth a special case.

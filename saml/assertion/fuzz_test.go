@@ -46,7 +46,6 @@ func FuzzQuery(f *testing.F) {
 		if r, err := ParseLogoutRequest(q.XML); err == nil && r.NameID.Value == "" {
 			t.Errorf("a request that names nobody: %s", q.XML)
 		}
-		_, _ = ParseLogoutResponse(q.XML)
 	})
 }
 

@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"crypto"
 	"crypto/rsa"
-	"crypto/sha256"
-	"crypto/sha512"
+	_ "crypto/sha256" // for crypto.Hash.New
+	_ "crypto/sha512" // and SHA-384
 	"crypto/x509"
 	"encoding/base64"
 	"slices"
@@ -57,17 +57,9 @@ func digestHash(algorithm string) (crypto.Hash, bool) {
 }
 
 func sum(hash crypto.Hash, data []byte) []byte {
-	switch hash {
-	case crypto.SHA384:
-		h := sha512.Sum384(data)
-		return h[:]
-	case crypto.SHA512:
-		h := sha512.Sum512(data)
-		return h[:]
-	default:
-		h := sha256.Sum256(data)
-		return h[:]
-	}
+	h := hash.New()
+	h.Write(data)
+	return h.Sum(nil)
 }
 
 // signature is a ds:Signature in the one form that SAML has for it.

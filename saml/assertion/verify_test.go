@@ -1,6 +1,7 @@
 package assertion
 
 import (
+	"crypto"
 	"crypto/rsa"
 	"crypto/x509"
 	"fmt"
@@ -229,7 +230,7 @@ func TestVerify_signatures(t *testing.T) {
 		"two digests":                             {forge{seal: seal{rewrite: twice("<ds:DigestValue", "</ds:DigestValue>")}}, CodeSignature},
 		"an element in the digest":                {forge{seal: seal{rewrite: func(s string) string { return strings.Replace(s, "<ds:DigestValue>", "<ds:DigestValue><x/>", 1) }}}, CodeSignature},
 		"an empty digest":                         {forge{after: []string{digestIn(t), ""}}, CodeSignature},
-		"a digest of nothing":                     {forge{seal: seal{rewrite: func(s string) string { return strings.Replace(s, digestIn(t), encode(sum(0, nil)), 1) }}}, CodeSignature},
+		"a digest of nothing":                     {forge{seal: seal{rewrite: func(s string) string { return strings.Replace(s, digestIn(t), encode(sum(crypto.SHA256, nil)), 1) }}}, CodeSignature},
 		"two SignedInfo":                          {forge{after: []string{"<ds:SignedInfo>", "<ds:SignedInfo></ds:SignedInfo><ds:SignedInfo>"}}, CodeSignature},
 		"SignedInfo of another namespace":         {forge{after: []string{"<ds:SignedInfo>", `<SignedInfo xmlns="urn:x"></SignedInfo><ds:SignedInfo>`}}, CodeSignature},
 		"two values":                              {forge{after: []string{"</ds:SignatureValue>", "</ds:SignatureValue><ds:SignatureValue/>"}}, CodeSignature},
