@@ -37,7 +37,7 @@ func (s *Session) Valid(now time.Time) bool {
 
 // LogoutName is a name by which an identity provider ends a session, or we end it there: the NameID of the login and its index.
 type LogoutName struct {
-	Value       string `json:"-"` // empty where there is none
+	Value       string `json:"value,omitempty"` // empty where there is none
 	Format      string `json:"format,omitempty"`
 	Qualifier   string `json:"qualifier,omitempty"`
 	SPQualifier string `json:"sp_qualifier,omitempty"`
@@ -76,7 +76,6 @@ type Asserted struct {
 	Document []byte     `json:"document"`
 	Search   []byte     `json:"search"`
 	Name     LogoutName `json:"name"`
-	NameID   string     `json:"name_id"`       // Name.Value, which JSON of it leaves out
 	Ends     time.Time  `json:"ends,omitzero"` // the session, at the latest; zero where the login says nothing
 }
 

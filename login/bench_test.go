@@ -88,8 +88,8 @@ func sessions(b *testing.B, s *provision.Service, n int) (secrets []string) {
 			b.Fatal(err)
 		}
 		in, err := s.SignIn(b.Context(), actor, directory.Asserted{
-			Subject: subject, UserName: mail, Profile: profile, NameID: mail,
-			Name: directory.LogoutName{Format: "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress", Index: "_id1234567890"},
+			Subject: subject, UserName: mail, Profile: profile,
+			Name: directory.LogoutName{Value: mail, Format: "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress", Index: "_id1234567890"},
 		}, provision.Browser{Agent: "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"})
 		if err != nil {
 			b.Fatal(err)

@@ -78,7 +78,7 @@ func (s *Service) byToken(ctx context.Context, secret string) (p Person, err err
 // nothing from then on.
 func (s *Service) Replace(w http.ResponseWriter, r *http.Request, c Cookies, actor directory.Actor, secret string) {
 	if old, err := s.Person(r, c); err == nil && old.Session.Row != 0 {
-		if _, err := s.Provision.EndSession(r.Context(), actor, old.Session.ID); err != nil && !directory.Is(err, directory.NotFound) {
+		if _, err := s.Provision.EndSession(r.Context(), actor, old.Account.Row, old.Session.ID); err != nil && !directory.Is(err, directory.NotFound) {
 			s.Log.Warn("the former session of a browser goes on", "error", err)
 		}
 	}

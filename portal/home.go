@@ -182,7 +182,7 @@ func (d *Door) endSessions(v *visit) error {
 	if !directory.IsID(string(id)) {
 		return directory.Errorf(directory.NotFound, "", "no such session")
 	}
-	if err := d.Provision.EndSessionOf(v.Context(), v.actor(), p.Account.Row, id); err != nil {
+	if _, err := d.Provision.EndSession(v.Context(), v.actor(), p.Account.Row, id); err != nil {
 		return err
 	}
 	if id == p.Session.ID {

@@ -77,7 +77,7 @@ func (d *Door) signIn(v *visit) error {
 	})
 	if denied, ok := errors.AsType[*directory.Denial](err); ok {
 		record.Reason = "password: " + string(denied.Code)
-		if err := d.Provision.RefusePassword(v.Context(), v.actor(), account.ID, denied.Code, denied.Detail); err != nil {
+		if err := d.Provision.RefuseLogin(v.Context(), v.actor(), account.ID, string(denied.Code), denied.Detail); err != nil {
 			return err
 		}
 		return d.writeLogin(v, http.StatusForbidden, loginData{Notice: wrong, Name: name, Return: back})
@@ -112,7 +112,7 @@ func (d *Door) signOut(v *visit) error {
 	if err != nil {
 		return err
 	}
-	ended, err := d.Provision.EndSession(v.Context(), v.actor(), p.Session.ID)
+	ended, err := d.Provision.EndSession(v.Context(), v.actor(), p.Account.Row, p.Session.ID)
 	if err != nil && !directory.Is(err, directory.NotFound) {
 		return err
 	}

@@ -108,7 +108,7 @@ func (d *Door) chooseTeam(v *visit) error {
 	if denied, ok := errors.AsType[*directory.Denial](err); ok {
 		d.cookies.Set(v.w, login.NewcomerCookie, "")
 		record.Reason = string(denied.Code)
-		if err := d.Provision.RefuseLogin(v.Context(), actor, string(denied.Code), denied.Detail); err != nil {
+		if err := d.Provision.RefuseLogin(v.Context(), actor, "", string(denied.Code), denied.Detail); err != nil {
 			return err
 		}
 		page.Error(v.w, http.StatusForbidden, "Sign-in failed", refusals[denied.Code], record.RequestID)

@@ -92,7 +92,7 @@ func (s *Service) SignIn(ctx context.Context, actor directory.Actor, a directory
 		if err != nil {
 			return err
 		}
-		return c.open(&in, &a, &b, "login.succeed")
+		return c.open(&in, &a, &b)
 	})
 	if !errors.Is(err, errChoose) {
 		return in, deny(err)
@@ -234,21 +234,16 @@ func (c *change) personOf(conn *directory.Connection, a *directory.Asserted, mee
 	if !directory.Is(err, directory.NotFound) {
 		return i, err
 	}
-	path := directory.AttributePath(conn.Setting(directory.SAMLMeets))
 	if conn.Setting(directory.SAMLMeets) == directory.MeetsExternalID {
-		found, err := c.IdentitiesMeeting(conn.Row, path, a.Subject)
-		if err != nil {
-			return i, err
-		}
-		for _, f := range found {
-			return f, nil
-		}
-	} else if len(meeting) > 1 {
-		return i, &directory.Denial{Code: directory.AmbiguousSubject, Detail: "several Users have the subject as their " + conn.Setting(directory.SAMLMeets)}
-	} else if len(meeting) == 1 {
+		return c.IdentityByExternalID(conn.Row, a.Subject)
+	}
+	switch len(meeting) {
+	case 0:
+		return i, err
+	case 1:
 		return c.IdentityByID(meeting[0])
 	}
-	return i, directory.Errorf(directory.NotFound, "", "nobody has the subject")
+	return i, &directory.Denial{Code: directory.AmbiguousSubject, Detail: "several Users have the subject as their " + conn.Setting(directory.SAMLMeets)}
 }
 
 // admitNew makes the identity and the account of a person whom nobody pushed.
@@ -312,21 +307,20 @@ func (c *change) learn(before, after *directory.Identity, a *directory.Asserted)
 }
 
 // open makes the session of who entered, and its event.
-func (c *change) open(in *SignedIn, a *directory.Asserted, b *Browser, action string) error {
+func (c *change) open(in *SignedIn, a *directory.Asserted, b *Browser) error {
 	in.Secret, in.ReturnTo = newSecret(""), b.ReturnTo
-	name := a.Name
-	name.Value = a.NameID
-	s := directory.Session{Account: in.Account.Row, Identity: in.Identity.Row, Name: name, Agent: b.Agent, Expires: a.Ends}
+	s := directory.Session{Account: in.Account.Row, Identity: in.Identity.Row, Name: a.Name, Agent: b.Agent, Expires: a.Ends}
 	changes := directory.Changes{"identity": string(in.Identity.ID)}
 	if in.Bound {
 		changes["subject"] = [2]any{nil, a.Subject}
 	}
-	return c.addSession(&s, in.Secret, action, &in.Account, changes)
+	return c.addSession(&s, in.Secret, &in.Account, changes)
 }
 
 const maxAgent = 200
 
-func (c *change) addSession(s *directory.Session, secret, action string, a *directory.Account, changes directory.Changes) error {
+// addSession stores the session of an account that is held and active, and the event of the login.
+func (c *change) addSession(s *directory.Session, secret string, a *directory.Account, changes directory.Changes) error {
 	s.ID, s.Hash, s.Created, s.Used = directory.NewID[directory.SessionID](c.Now()), HashToken(secret), c.Now(), c.Now()
 	if most := c.Now().Add(directory.SessionLife); s.Expires.IsZero() || s.Expires.After(most) {
 		s.Expires = most
@@ -336,7 +330,7 @@ func (c *change) addSession(s *directory.Session, secret, action string, a *dire
 		return err
 	}
 	changes["session"] = string(s.ID)
-	return c.event(action, string(a.ID), changes)
+	return c.event("login.succeed", string(a.ID), changes)
 }
 
 // welcome stores a newcomer, if there is a team to choose.
@@ -436,7 +430,7 @@ func (s *Service) ChooseTeam(ctx context.Context, actor directory.Actor, secret 
 				return err
 			}
 		}
-		return c.open(&in, &n.Asserted, &Browser{Agent: agent, ReturnTo: n.ReturnTo}, "login.succeed")
+		return c.open(&in, &n.Asserted, &Browser{Agent: agent, ReturnTo: n.ReturnTo})
 	})
 	if err != nil && !directory.Is(err, directory.NotFound) && !isForbiddenTeam(err) {
 		_ = s.update(ctx, actor, func(c *change) error { _, err := c.TakeNewcomer(hash); return err }) // it ends by itself too
@@ -449,18 +443,12 @@ func isForbiddenTeam(err error) bool {
 	return ok && e.Field == "team"
 }
 
-// RefusePassword writes down that a password did not let somebody in, and why. account is empty for a name that nobody has; what was
-// typed is not kept, since people type their password there.
-func (s *Service) RefusePassword(ctx context.Context, actor directory.Actor, account directory.AccountID, code directory.DenialCode, detail string) error {
+// RefuseLogin writes down that somebody was not let in, and why: about the account whose password it was to be, or about the
+// connection of the actor. account is empty for a name that nobody has, and with a connection. It never holds what was sent, since
+// people type their password where the name belongs.
+func (s *Service) RefuseLogin(ctx context.Context, actor directory.Actor, account directory.AccountID, code, detail string) error {
 	return s.update(ctx, actor, func(c *change) error {
-		return c.event("login.refused", string(account), directory.Changes{"code": string(code), "detail": detail})
-	})
-}
-
-// RefuseLogin writes down that somebody was not let in, and why. It never holds what was sent.
-func (s *Service) RefuseLogin(ctx context.Context, actor directory.Actor, code, detail string) error {
-	return s.update(ctx, actor, func(c *change) error {
-		object := ""
+		object := string(account)
 		if c.actor.Connection != 0 {
 			conn, err := c.ConnectionAt(c.actor.Connection)
 			if err != nil {

@@ -17,7 +17,7 @@ import (
 func says(subject, userName string) directory.Asserted {
 	document := fmt.Appendf(nil, `{"active":true,"userName":%q,"externalId":%q}`, userName, subject)
 	return directory.Asserted{
-		Subject: subject, UserName: userName, Profile: directory.Profile{Email: userName}, Document: document, Search: document, NameID: subject,
+		Subject: subject, UserName: userName, Profile: directory.Profile{Email: userName}, Document: document, Search: document, Name: directory.LogoutName{Value: subject},
 	}
 }
 

@@ -67,38 +67,29 @@ func (s *Service) OpenSession(ctx context.Context, actor directory.Actor, accoun
 				return err
 			}
 		}
-		return c.addSession(&directory.Session{Account: account, Agent: agent}, secret, "login.succeed", &a, directory.Changes{})
+		return c.addSession(&directory.Session{Account: account, Agent: agent}, secret, &a, directory.Changes{})
 	})
 	return secret, err
 }
 
-// EndSession signs out a browser. Errors: NotFound.
-func (s *Service) EndSession(ctx context.Context, actor directory.Actor, id directory.SessionID) (directory.Session, error) {
+// EndSession signs an account out of one of its browsers, and returns the session that it was; account is zero where it may be
+// anybody's. Errors: NotFound, also for a session of another account.
+func (s *Service) EndSession(ctx context.Context, actor directory.Actor, account directory.Row, id directory.SessionID) (directory.Session, error) {
 	var gone directory.Session
 	err := s.update(ctx, actor, func(c *change) (err error) {
 		if gone, err = c.SessionByID(id); err != nil {
 			return err
 		}
-		return c.endSessions(gone.Account, "session.end", gone)
+		if account != 0 && gone.Account != account {
+			return directory.Errorf(directory.NotFound, "", "there is no session %s", id)
+		}
+		return c.endSessions(gone.Account, gone)
 	})
 	return gone, err
 }
 
-// EndSessionOf signs an account out of one of its browsers. Errors: NotFound, also for a session of another account.
-func (s *Service) EndSessionOf(ctx context.Context, actor directory.Actor, account directory.Row, id directory.SessionID) error {
-	return s.update(ctx, actor, func(c *change) error {
-		found, err := c.SessionByID(id)
-		if err != nil {
-			return err
-		}
-		if found.Account != account {
-			return directory.Errorf(directory.NotFound, "", "there is no session %s", id)
-		}
-		return c.endSessions(account, "session.end", found)
-	})
-}
-
-func (c *change) endSessions(account directory.Row, action string, sessions ...directory.Session) error {
+// endSessions ends sessions of an account, with one event.
+func (c *change) endSessions(account directory.Row, sessions ...directory.Session) error {
 	a, err := c.HoldAccount(account)
 	if err != nil {
 		return err
@@ -116,7 +107,7 @@ func (c *change) endSessions(account directory.Row, action string, sessions ...d
 	if len(changes) == 0 {
 		return nil
 	}
-	return c.event(action, string(a.ID), changes)
+	return c.event("session.end", string(a.ID), changes)
 }
 
 // EndSessions signs an account out of all its browsers but the one given, empty for none. Errors: NotFound.
@@ -133,7 +124,7 @@ func (s *Service) EndSessions(ctx context.Context, actor directory.Actor, accoun
 			}
 		}
 		n = len(ended)
-		return c.endSessions(account, "session.end", ended...)
+		return c.endSessions(account, ended...)
 	})
 	return n, err
 }
@@ -162,7 +153,7 @@ func (s *Service) EndNamedSessions(ctx context.Context, actor directory.Actor, m
 			if !sameName(one.Name, name) || len(indexes) > 0 && !slices.Contains(indexes, one.Name.Index) {
 				continue
 			}
-			if err := c.endSessions(one.Account, "session.end", one); err != nil {
+			if err := c.endSessions(one.Account, one); err != nil {
 				return err
 			}
 			n++

@@ -96,7 +96,7 @@ func (s *Service) SignUp(ctx context.Context, actor directory.Actor, u LocalUser
 		if err := c.settle([]directory.Row{a.Row}, changes); err != nil {
 			return err
 		}
-		return c.addSession(&directory.Session{Account: a.Row, Agent: agent}, secret, "login.succeed", &a, changes)
+		return c.addSession(&directory.Session{Account: a.Row, Agent: agent}, secret, &a, changes)
 	})
 	return secret, err
 }

@@ -255,9 +255,8 @@ func (d *Door) asserted(x *exchange, facts *assertion.Facts) (directory.Asserted
 			Email: text(directory.SAMLEmail), FirstName: text(directory.SAMLFirstName), LastName: text(directory.SAMLLastName),
 			Nickname: text(directory.SAMLNickname), Position: text(directory.SAMLPosition), Locale: text(directory.SAMLLocale),
 		},
-		NameID: facts.NameID.Value,
 		Name: directory.LogoutName{
-			Format: facts.NameID.Format, Qualifier: facts.NameID.NameQualifier, SPQualifier: facts.NameID.SPNameQualifier, Index: facts.SessionIndex,
+			Value: facts.NameID.Value, Format: facts.NameID.Format, Qualifier: facts.NameID.NameQualifier, SPQualifier: facts.NameID.SPNameQualifier, Index: facts.SessionIndex,
 		},
 		Ends: facts.SessionEnds,
 	}

@@ -195,7 +195,7 @@ func (d *Door) refuse(x *exchange, e *refused) error {
 	if limited := d.Failures.Take(web.AddressKey(record.Client)); limited != nil {
 		return limited
 	}
-	if err := d.Provision.RefuseLogin(x.Context(), x.actor(), e.code, e.detail); err != nil {
+	if err := d.Provision.RefuseLogin(x.Context(), x.actor(), "", e.code, e.detail); err != nil {
 		return err
 	}
 	text := sentences[e.code]

@@ -251,22 +251,23 @@ func (tx *Tx) IdentityBySubject(connection directory.Row, subject string) (direc
 	return tx.identity(`select `+identityColumns+` from identity i where i.connection = $1 and i.subject = $2`, int64(connection), subject)
 }
 
-// IdentitiesMeeting returns up to two identities of the connection whose document has the text at a path, byte for byte, oldest first;
-// the path externalId is that column. Any other has no index.
+// IdentityByExternalID returns the identity of the connection that has the externalId. Errors: NotFound.
+func (tx *Tx) IdentityByExternalID(connection directory.Row, externalID string) (directory.Identity, error) {
+	return tx.identity(`select `+identityColumns+` from identity i where i.connection = $1 and i.external_id = $2`, int64(connection), externalID)
+}
+
+// IdentitiesMeeting returns up to two identities of the connection whose document has the text at a path, byte for byte, oldest first.
+// No index leads to them, so it is for a Search.
 func (tx *Tx) IdentitiesMeeting(connection directory.Row, path []string, text string) ([]directory.Identity, error) {
-	query := `select ` + identityColumns + ` from identity i where i.connection = $1 and `
-	if len(path) == 1 && path[0] == directory.MeetsExternalID {
-		return tx.identities(query+`i.external_id = $2`, int64(connection), text)
-	}
-	return tx.identities(query+tx.d.jsonText(tx.d.document, "$3")+` = $2 order by i.row_id limit 2`, int64(connection), text, tx.d.jsonPath(path))
+	return tx.identities(`select `+identityColumns+` from identity i where i.connection = $1 and `+tx.d.jsonText(tx.d.document, "$3")+
+		` = $2 order by i.row_id limit 2`, int64(connection), text, tx.d.jsonPath(path))
 }
 
 // WasHere reports whether an identity of the connection that was removed had the subject, or met it by its externalId.
 func (tx *Tx) WasHere(connection directory.Row, subject string) (found bool, err error) {
-	var n int64
-	_, err = tx.get(`select count(*) from (select 1 from tombstone where connection = $1 and subject = $2
-		union all select 1 from tombstone where connection = $1 and external_id = $2) t`, []any{int64(connection), subject}, &n)
-	return n > 0, err
+	var one int64 // two look-ups, as in Claimants
+	return tx.get(`select 1 from tombstone where connection = $1 and subject = $2
+		union all select 1 from tombstone where connection = $1 and external_id = $2 limit 1`, []any{int64(connection), subject}, &one)
 }
 
 // Recognition is how many identities of a connection a login can recognise.

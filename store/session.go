@@ -73,11 +73,9 @@ func (db *DB) Session(ctx context.Context, hash string) (s directory.Session, a 
 // AddSession stores a new session and sets its row. The account must be held, and active.
 func (tx *Tx) AddSession(s *directory.Session) error {
 	detail := ""
-	if s.Name.Value != "" {
-		b, err := json.Marshal(&s.Name)
-		if err != nil {
-			return err
-		}
+	if rest := s.Name; rest.Value != "" {
+		rest.Value = ""             // which is a column of its own
+		b, _ := json.Marshal(&rest) // strings always marshal
 		detail = string(b)
 	}
 	_, err := tx.add(&s.Row, `insert into session (id, hash, account, identity, name_id, detail, agent, created, used, expires)

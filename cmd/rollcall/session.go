@@ -94,7 +94,7 @@ func (a *app) sessionRevoke() *cobra.Command {
 		}
 		return a.do(func(c *call) error {
 			if user == "" {
-				s, err := c.service.EndSession(c.ctx, c.actor, directory.SessionID(c.args[0]))
+				s, err := c.service.EndSession(c.ctx, c.actor, 0, directory.SessionID(c.args[0]))
 				if err != nil {
 					return err
 				}
