@@ -53,7 +53,7 @@ func (d *Door) signUp(v *visit) error {
 	})
 	if e, ok := errors.AsType[*directory.Error](err); ok && e.Field != "" && statuses[e.Kind].status < http.StatusInternalServerError {
 		return d.writeSignUp(v, statuses[e.Kind].status, signUpData{
-			Notice: sentence(e.Error()), Username: u.Username, Email: u.Email, Team: v.form["team"],
+			Notice: page.Sentence(e.Error()), Username: u.Username, Email: u.Email, Team: v.form["team"],
 		})
 	}
 	if err != nil {
@@ -111,7 +111,7 @@ func (d *Door) chooseTeam(v *visit) error {
 		if err := d.Provision.RefuseLogin(v.Context(), actor, "", string(denied.Code), denied.Detail); err != nil {
 			return err
 		}
-		page.Error(v.w, http.StatusForbidden, "Sign-in failed", refusals[denied.Code], record.RequestID)
+		page.Error(v.w, http.StatusForbidden, "Sign-in failed", login.Sentence(string(denied.Code)), record.RequestID)
 		return nil
 	}
 	switch {
@@ -125,12 +125,4 @@ func (d *Door) chooseTeam(v *visit) error {
 	d.cookies.Set(v.w, login.NewcomerCookie, "")
 	d.Login.Replace(v.w, v.Request, d.cookies, actor, in.Secret)
 	return v.leave(web.LocalPath(in.ReturnTo))
-}
-
-// refusals are what a person reads whose first login comes to nothing.
-var refusals = map[directory.DenialCode]string{
-	directory.Deactivated:  "Your account is deactivated. Please ask your administrator.",
-	directory.Removed:      "Your account was removed. Please ask your administrator.",
-	directory.AddressTaken: "Your e-mail address or name is already used by another account. Please ask your administrator.",
-	directory.Disabled:     "Single sign-on is switched off here. Please ask your administrator.",
 }

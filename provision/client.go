@@ -18,7 +18,7 @@ import (
 // Errors: NotFound for the connection.
 func (s *Service) CreateClient(ctx context.Context, actor directory.Actor, connection string) (directory.Client, string, error) {
 	var l directory.Client
-	secret := newSecret("rcs_")
+	secret := NewSecret("rcs_")
 	err := s.update(ctx, actor, func(c *change) error {
 		conn, err := c.Connection(connection)
 		if err != nil {

@@ -187,11 +187,17 @@ func (c *change) removeEmpty(conn *directory.Connection) error {
 // secretBytes is how many random bytes a secret has: 256 bits.
 const secretBytes = 32
 
-// newSecret makes a secret that begins with a prefix which says what it is for.
-func newSecret(prefix string) string {
+// NewSecret makes a secret that begins with a prefix which says what it is for.
+func NewSecret(prefix string) string {
 	raw := make([]byte, secretBytes)
 	_, _ = rand.Read(raw) // crypto/rand.Read never returns an error
 	return prefix + base64.RawURLEncoding.EncodeToString(raw)
+}
+
+// IsSecret reports whether s has the form of a secret without a prefix.
+func IsSecret(s string) bool {
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(s)
+	return err == nil && len(raw) == secretBytes
 }
 
 // CreateToken makes a token of a connection and returns it with the secret, which is kept nowhere and shown once. expires of
@@ -200,7 +206,7 @@ func newSecret(prefix string) string {
 // Errors: NotFound for the connection.
 func (s *Service) CreateToken(ctx context.Context, actor directory.Actor, connection string, expires time.Duration) (directory.Token, string, error) {
 	var t directory.Token
-	secret := newSecret("rct_")
+	secret := NewSecret("rct_")
 	err := s.update(ctx, actor, func(c *change) error {
 		conn, err := c.Connection(connection)
 		if err != nil {

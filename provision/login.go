@@ -308,7 +308,7 @@ func (c *change) learn(before, after *directory.Identity, a *directory.Asserted)
 
 // open makes the session of who entered, and its event.
 func (c *change) open(in *SignedIn, a *directory.Asserted, b *Browser) error {
-	in.Secret, in.ReturnTo = newSecret(""), b.ReturnTo
+	in.Secret, in.ReturnTo = NewSecret(""), b.ReturnTo
 	s := directory.Session{Account: in.Account.Row, Identity: in.Identity.Row, Name: a.Name, Agent: b.Agent, Expires: a.Ends}
 	changes := directory.Changes{"identity": string(in.Identity.ID)}
 	if in.Bound {
@@ -335,7 +335,7 @@ func (c *change) addSession(s *directory.Session, secret string, a *directory.Ac
 
 // welcome stores a newcomer, if there is a team to choose.
 func (s *Service) welcome(ctx context.Context, actor directory.Actor, a *directory.Asserted, b *Browser) (in SignedIn, err error) {
-	in = SignedIn{Secret: newSecret(""), Newcomer: true}
+	in = SignedIn{Secret: NewSecret(""), Newcomer: true}
 	err = s.update(ctx, actor, func(c *change) error {
 		teams, err := c.publicTeams()
 		if err != nil {

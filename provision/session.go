@@ -41,7 +41,7 @@ func (c *change) endSessionsBy(i *directory.Identity, changes directory.Changes)
 //
 // Errors: *directory.Denial for an account that is not active, that a connection manages, or that has another password by now.
 func (s *Service) OpenSession(ctx context.Context, actor directory.Actor, account directory.Row, proved, rehashed, agent string) (secret string, err error) {
-	secret = newSecret("")
+	secret = NewSecret("")
 	err = s.update(ctx, actor, func(c *change) error {
 		a, err := c.HoldAccount(account)
 		if err != nil {
@@ -189,7 +189,7 @@ const (
 // Errors: Invalid for a description that is no name; Limit; *directory.Denial for an account that is not active.
 func (s *Service) CreatePersonalToken(ctx context.Context, actor directory.Actor, account directory.Row, description string) (directory.PersonalToken, string, error) {
 	var t directory.PersonalToken
-	secret := newSecret("rcp_")
+	secret := NewSecret("rcp_")
 	if err := directory.CheckName("description", description); err != nil {
 		return t, "", err
 	}

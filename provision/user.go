@@ -79,7 +79,7 @@ func (s *Service) SignUp(ctx context.Context, actor directory.Actor, u LocalUser
 	if u.Admin || u.Hash == "" {
 		return "", directory.Errorf(directory.Invalid, "password", "is missing")
 	}
-	secret = newSecret("")
+	secret = NewSecret("")
 	err = s.update(ctx, actor, func(c *change) error {
 		t, err := c.publicTeam(team)
 		if err != nil {

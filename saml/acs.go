@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"mime"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
@@ -91,45 +89,20 @@ func (p prompt) Read(b []byte) (int, error) {
 // form is what a browser posts.
 type form struct{ response, relay string }
 
-// readForm reads the form, in the one spelling that browsers give it. Errors: *web.Error.
+// readForm reads the form. Errors: *web.Error.
 func readForm(x *exchange) (form, error) {
-	var f form
 	if x.URL.RawQuery != "" && x.URL.RawQuery != again {
-		return f, badRequest("a response comes in the body of a POST alone")
-	}
-	if kind, _, err := mime.ParseMediaType(x.Header.Get("Content-Type")); err != nil || kind != "application/x-www-form-urlencoded" {
-		return f, &web.Error{Status: http.StatusUnsupportedMediaType, Msg: "a response comes as a form"}
+		return form{}, badRequest("a response comes in the body of a POST alone")
 	}
 	limit := int64(maxForm)
 	if x.ContentLength < 0 {
 		limit = usualForm
 	}
-	if err := web.LimitBody(x.w, x.Request, limit); err != nil {
-		return f, err
+	fields, err := web.ReadForm(x.w, x.Request, limit, "SAMLResponse", "RelayState")
+	if err == nil && fields["SAMLResponse"] == "" {
+		err = badRequest("the field SAMLResponse is missing")
 	}
-	body, err := io.ReadAll(x.Body)
-	if err != nil {
-		return f, err
-	}
-	seen := map[string]bool{}
-	for pair := range strings.SplitSeq(string(body), "&") {
-		name, value, _ := strings.Cut(pair, "=")
-		if seen[name] {
-			return f, badRequest("a field stands twice")
-		}
-		seen[name] = true
-		to := map[string]*string{"SAMLResponse": &f.response, "RelayState": &f.relay}[name]
-		if to == nil {
-			return f, badRequest("there are fields other than SAMLResponse and RelayState")
-		}
-		if *to, err = url.QueryUnescape(value); err != nil {
-			return f, badRequest("the form is not well encoded")
-		}
-	}
-	if f.response == "" {
-		return f, badRequest("the field SAMLResponse is missing")
-	}
-	return f, nil
+	return form{fields["SAMLResponse"], fields["RelayState"]}, err
 }
 
 func badRequest(msg string) *web.Error { return &web.Error{Status: http.StatusBadRequest, Msg: msg} }
@@ -211,8 +184,7 @@ func (d *Door) unsolicited(x *exchange) error {
 		return &refused{codeUnsolicited, "the identity provider sends responses that name no request, also when it is asked"}
 	}
 	d.cookies.Set(x.w, login.AgainCookie, "1")
-	http.Redirect(x.w, x.Request, Base+x.conn.Name+"/login", http.StatusSeeOther)
-	return nil
+	return redirect(x, Base+x.conn.Name+"/login")
 }
 
 // signIn lets in the person of a response.
@@ -228,12 +200,10 @@ func (d *Door) signIn(x *exchange, a *arrival) error {
 	d.cookies.Set(x.w, login.AgainCookie, "")
 	if in.Newcomer {
 		d.cookies.Set(x.w, login.NewcomerCookie, in.Secret)
-		http.Redirect(x.w, x.Request, "/welcome", http.StatusSeeOther)
-		return nil
+		return redirect(x, "/welcome")
 	}
 	d.Login.Replace(x.w, x.Request, d.cookies, x.actor(), in.Secret)
-	http.Redirect(x.w, x.Request, a.returnTo, http.StatusSeeOther)
-	return nil
+	return redirect(x, a.returnTo)
 }
 
 // asserted makes of a verified response what provision is to know. Errors: *refused; *assertion.Refusal.

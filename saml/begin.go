@@ -1,7 +1,6 @@
 package saml
 
 import (
-	"crypto/rand"
 	"encoding/base64"
 	"encoding/xml"
 	"net/http"
@@ -25,14 +24,13 @@ func (d *Door) begin(x *exchange) error { return d.ask(x, web.LocalPath(x.URL.Qu
 func (d *Door) beginTest(x *exchange) error {
 	person, err := d.Login.Person(x.Request, d.cookies)
 	if directory.Is(err, directory.Unauthenticated) {
-		http.Redirect(x.w, x.Request, "/login?return="+x.URL.Path, http.StatusSeeOther)
-		return nil
+		return redirect(x, "/login?return="+x.URL.Path)
 	}
 	if err != nil {
 		return err
 	}
 	if !person.Account.Admin {
-		return &web.Error{Status: http.StatusForbidden, Msg: "Only a system administrator can test a login."}
+		return &web.Error{Status: http.StatusForbidden, Msg: "only a system administrator can test a login"}
 	}
 	x.test = true
 	return d.ask(x, "/")
@@ -48,12 +46,12 @@ func (d *Door) ask(x *exchange, returnTo string) error {
 		return err
 	}
 	browser := d.cookies.Get(x.Request, login.LoginCookie)
-	if !isSecret(browser) {
-		browser = secret()
+	if !provision.IsSecret(browser) {
+		browser = provision.NewSecret("")
 	}
-	relay := secret()
+	relay := provision.NewSecret("")
 	request := directory.LoginRequest{
-		ID: "_" + secret(), Connection: x.conn.Row, Browser: provision.HashToken(browser), Relay: provision.HashToken(relay), ReturnTo: returnTo, Test: x.test,
+		ID: messageID(), Connection: x.conn.Row, Browser: provision.HashToken(browser), Relay: provision.HashToken(relay), ReturnTo: returnTo, Test: x.test,
 	}
 	if err := d.Provision.BeginLogin(x.Context(), request); err != nil {
 		if e := because(err); e != nil {
@@ -78,16 +76,19 @@ func (d *Door) ask(x *exchange, returnTo string) error {
 	if err != nil {
 		return err
 	}
-	redirect(x, join(x.idp.SignInURL, query))
-	return nil
+	return redirect(x, join(x.idp.SignInURL, query))
 }
 
 // redirect sends the browser elsewhere.
-func redirect(x *exchange, to string) {
+func redirect(x *exchange, to string) error {
 	x.w.Header().Set("Cache-Control", "no-store")
 	x.w.Header().Set("Location", to) // as it is: http.Redirect would write it anew
 	x.w.WriteHeader(http.StatusSeeOther)
+	return nil
 }
+
+// messageID makes the id of a message. The underscore is because an XML name begins with no digit.
+func messageID() string { return "_" + provision.NewSecret("") }
 
 // join puts a query behind a URL, which may have one already.
 func join(to, query string) string {
@@ -95,19 +96,6 @@ func join(to, query string) string {
 		return to + "&" + query
 	}
 	return to + "?" + query
-}
-
-// secret returns 256 random bits.
-func secret() string {
-	b := make([]byte, 32)
-	_, _ = rand.Read(b) // crypto/rand.Read never returns an error
-	return base64.RawURLEncoding.EncodeToString(b)
-}
-
-// isSecret reports whether s has the form of a secret.
-func isSecret(s string) bool {
-	b, err := base64.RawURLEncoding.Strict().DecodeString(s)
-	return err == nil && len(b) == 32
 }
 
 // The element names carry their prefixes, because encoding/xml would declare the namespace anew at each element.

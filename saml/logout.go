@@ -87,7 +87,7 @@ func (d *Door) SignOut(ctx context.Context, base string, s *directory.Session) (
 		return "", err
 	}
 	message, err := xml.Marshal(&logoutRequest{
-		Protocol: nsProtocol, Assertion: nsAssertion, ID: "_" + secret(), Version: "2.0", Issued: d.stamp(),
+		Protocol: nsProtocol, Assertion: nsAssertion, ID: messageID(), Version: "2.0", Issued: d.stamp(),
 		Ends: d.DB.Now().UTC().Add(directory.LoginLife).Format(instant), Destination: idp.LogoutURL, Issuer: metadata.At(base, conn.Name).EntityID, Index: s.Name.Index,
 		NameID: nameID{Format: s.Name.Format, Qualifier: s.Name.Qualifier, SPQualifier: s.Name.SPQualifier, Value: s.Name.Value},
 	})
@@ -118,8 +118,7 @@ func (d *Door) takeLogout(x *exchange) error {
 		return err
 	}
 	if query.Kind == "SAMLResponse" { // our session ended before we asked: nothing depends on what it says, so it need not be signed
-		redirect(x, "/login?signed_out=1")
-		return nil
+		return redirect(x, "/login?signed_out=1")
 	}
 	certs, err := d.keys.trusted(&x.idp)
 	if err != nil {
@@ -164,15 +163,14 @@ func (d *Door) answerLogout(x *exchange, id, relay string) error {
 		to = x.idp.LogoutURL
 	}
 	if to == "" {
-		redirect(x, "/login?signed_out=1")
-		return nil
+		return redirect(x, "/login?signed_out=1")
 	}
 	keys, err := d.ourKeys(x.Context(), x.actor().Request)
 	if err != nil {
 		return err
 	}
 	answer := logoutResponse{
-		Protocol: nsProtocol, Assertion: nsAssertion, ID: "_" + secret(), Version: "2.0", Issued: d.stamp(), Destination: to, InResponse: id, Issuer: x.ours.EntityID,
+		Protocol: nsProtocol, Assertion: nsAssertion, ID: messageID(), Version: "2.0", Issued: d.stamp(), Destination: to, InResponse: id, Issuer: x.ours.EntityID,
 	}
 	answer.Status.Code.Value = assertion.StatusSuccess
 	message, err := xml.Marshal(&answer)
@@ -186,6 +184,5 @@ func (d *Door) answerLogout(x *exchange, id, relay string) error {
 	if err != nil {
 		return err
 	}
-	redirect(x, join(to, query))
-	return nil
+	return redirect(x, join(to, query))
 }

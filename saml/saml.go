@@ -85,21 +85,21 @@ func (x *exchange) actor() directory.Actor {
 
 type handler func(*exchange) error
 
-// endpoints returns what stands behind the last part of a path, by method.
-func (d *Door) endpoints(name string) map[string]handler {
+// endpoint returns what stands behind the last part of a path, and the method by which it is asked.
+func (d *Door) endpoint(name string) (method string, handle handler) {
 	switch name {
 	case "metadata":
-		return map[string]handler{http.MethodGet: d.metadata}
+		return http.MethodGet, d.metadata
 	case "login":
-		return map[string]handler{http.MethodGet: d.begin}
+		return http.MethodGet, d.begin
 	case "test":
-		return map[string]handler{http.MethodGet: d.beginTest}
+		return http.MethodGet, d.beginTest
 	case "acs":
-		return map[string]handler{http.MethodPost: d.consume}
+		return http.MethodPost, d.consume
 	case "logout":
-		return map[string]handler{http.MethodGet: d.logout}
+		return http.MethodGet, d.logout
 	}
-	return nil
+	return "", nil
 }
 
 // errNowhere is the answer for a connection that is not there, and for one without single sign-on alike.
@@ -115,17 +115,14 @@ func (d *Door) route(w http.ResponseWriter, r *http.Request) error {
 	record := web.RecordOf(r.Context())
 	record.Path = Base + "…" // until it is known to be ours
 	name, last, ok := strings.Cut(strings.TrimPrefix(r.URL.Path, Base), "/")
-	methods := d.endpoints(last)
-	if !ok || methods == nil {
+	method, handle := d.endpoint(last)
+	if !ok || handle == nil {
 		return errNowhere
 	}
 	record.Route = Base + "{connection}/" + last
 	record.Path = record.Route
-	handle := methods[r.Method]
-	if handle == nil {
-		for method := range methods {
-			w.Header().Set("Allow", method)
-		}
+	if r.Method != method {
+		w.Header().Set("Allow", method)
 		return &web.Error{Status: http.StatusMethodNotAllowed, Msg: "this page cannot be asked so"}
 	}
 	x := &exchange{Request: r, w: w}
@@ -178,16 +175,6 @@ func because(err error) *refused {
 	return nil
 }
 
-// sentences are what a person is told where more than the number is said: nothing that an attacker could not know.
-var sentences = map[string]string{
-	string(directory.Deactivated):    "Your account is deactivated. Please ask your administrator.",
-	string(directory.NotProvisioned): "You have no account here yet: you were not provisioned. Please ask your administrator.",
-	string(directory.Removed):        "Your account was removed. Please ask your administrator.",
-	string(directory.AddressTaken):   "Your e-mail address or name is already used by another account. Please ask your administrator.",
-	string(directory.NoTeam):         "There is no team yet that you could join. Please ask your administrator.",
-	string(directory.Disabled):       "Single sign-on is switched off here. Please ask your administrator.",
-}
-
 // refuse notes why something was not taken, and shows the page that says no more than that.
 func (d *Door) refuse(x *exchange, e *refused) error {
 	record := web.RecordOf(x.Context())
@@ -198,25 +185,21 @@ func (d *Door) refuse(x *exchange, e *refused) error {
 	if err := d.Provision.RefuseLogin(x.Context(), x.actor(), "", e.code, e.detail); err != nil {
 		return err
 	}
-	text := sentences[e.code]
-	if text == "" {
-		text = "Your identity provider and this server did not agree. Please try again."
-	}
-	page.Error(x.w, http.StatusForbidden, "Sign-in failed", text, record.RequestID)
+	page.Error(x.w, http.StatusForbidden, "Sign-in failed", login.Sentence(e.code), record.RequestID)
 	return nil
 }
 
 // writeError is the only text that writes what went wrong beyond a refusal.
 func (d *Door) writeError(w http.ResponseWriter, r *http.Request, err error) {
 	record := web.RecordOf(r.Context())
-	status, text := http.StatusInternalServerError, "Something went wrong on our side."
+	status, text := http.StatusInternalServerError, "something went wrong on our side"
 	if e, ok := errors.AsType[*web.Error](err); ok {
 		status, text = e.Status, e.Msg
 		if e.RetryAfter > 0 {
 			web.SetRetryAfter(w.Header(), e.RetryAfter)
 		}
 	} else if directory.Is(err, directory.Unavailable) || directory.Is(err, directory.Full) {
-		status, text = http.StatusServiceUnavailable, "Please try again in a moment."
+		status, text = http.StatusServiceUnavailable, "please try again in a moment"
 		w.Header().Set("Retry-After", "1")
 		record.Cause = err
 	} else if errors.Is(err, context.Canceled) {

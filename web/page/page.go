@@ -9,6 +9,9 @@ import (
 	"encoding/base64"
 	"html/template"
 	"net/http"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // The texts that stand in every page. They have no comments, because html/template would remove them and the hashes would be wrong.
@@ -71,9 +74,16 @@ var errorPage = Parse(`<p>{{.Text}}</p>
 {{with .ID}}<p>If you need help, give your administrator this number: <code>{{.}}</code></p>{{end}}
 <p><a href="/login">Back to sign-in</a></p>`)
 
-// Error answers with a page that says what went wrong. id is the number by which an administrator finds out more; empty for none.
+// Error answers with a page that says what went wrong, in the text of an error or in sentences. id is the number by which an
+// administrator finds out more; empty for none.
 func Error(w http.ResponseWriter, status int, title, text, id string) {
-	errorPage.Write(w, status, title, struct{ Text, ID string }{text, id})
+	errorPage.Write(w, status, title, struct{ Text, ID string }{Sentence(text), id})
+}
+
+// Sentence writes the text of an error for people. What is a sentence already stays as it is.
+func Sentence(text string) string {
+	first, n := utf8.DecodeRuneInString(text)
+	return string(unicode.ToUpper(first)) + strings.TrimSuffix(text[n:], ".") + "."
 }
 
 // Browsers hold the target of a form, and wherever that leads to, against form-action; only the other side knows the latter.

@@ -119,3 +119,16 @@ func TestPost_sends_the_fields_to_the_action(t *testing.T) {
 		t.Errorf("the action is a script: %s", w.Body)
 	}
 }
+
+func TestSentence(t *testing.T) {
+	for text, want := range map[string]string{
+		"there is no such page":  "There is no such page.",
+		"Please try again.":      "Please try again.",
+		"Two. And a second one.": "Two. And a second one.",
+		"été":                    "Été.",
+	} {
+		if got := page.Sentence(text); got != want {
+			t.Errorf("%q became %q, want %q", text, got, want)
+		}
+	}
+}
