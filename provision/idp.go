@@ -126,7 +126,7 @@ func (s *Service) refresh(ctx context.Context, actor directory.Actor, conn *dire
 			return done, ctx.Err()
 		}
 		s.Log.Warn("saml.refresh_failed", "connection", conn.Name, "problem", err)
-		if noted := s.NoteIdP(ctx, actor, conn.Row, err.Error()); noted != nil {
+		if noted := s.noteIdP(ctx, actor, conn.Row, err.Error()); noted != nil {
 			return done, noted
 		}
 		return done, err
@@ -145,10 +145,10 @@ func (s *Service) refresh(ctx context.Context, actor directory.Actor, conn *dire
 	return done, err
 }
 
-// NoteIdP notes that the metadata of a connection could not be renewed, and why. It is an event, unless one told of the like before.
+// noteIdP notes that the metadata of a connection could not be renewed, and why. It is an event, unless one told of the like before.
 //
 // Errors: NotFound.
-func (s *Service) NoteIdP(ctx context.Context, actor directory.Actor, connection directory.Row, problem string) error {
+func (s *Service) noteIdP(ctx context.Context, actor directory.Actor, connection directory.Row, problem string) error {
 	return s.update(ctx, actor, func(c *change) error {
 		conn, err := c.HoldConnection(connection)
 		if err != nil {

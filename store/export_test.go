@@ -85,7 +85,12 @@ func (tx *Tx) Plan(q directory.Query, groups bool) (plan string, err error) {
 			return "", err
 		}
 	}
-	err = tx.each(explain+"select "+t.row+".row_id, "+t.row+".version from "+s.where+s.page, s.args, func(scan func(...any) error) error {
+	return tx.Explained(explain+"select "+t.row+".row_id, "+t.row+".version from "+s.where+s.page, s.args...)
+}
+
+// Explained returns what the database answers to a question for its plan.
+func (tx *Tx) Explained(query string, args ...any) (plan string, err error) {
+	err = tx.each(query, args, func(scan func(...any) error) error {
 		var line string
 		var n [3]int64
 		to := []any{&line}

@@ -111,6 +111,7 @@ insert into lock (name) values ('administrators');
 
 -- A system administrator.
 alter table account add column admin boolean not null default false;
+create index account_admin on account (row_id) where admin;
 
 -- What the last login said of the person (asserted), and whether nobody but a login has written the identity.
 alter table identity add column asserted text not null default '';
