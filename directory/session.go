@@ -64,7 +64,6 @@ type LoginRequest struct {
 	Relay      string // the same of the RelayState
 	ReturnTo   string // a path of ours
 	Test       bool   // an administrator looks at what would happen
-	Created    time.Time
 	Expires    time.Time
 }
 

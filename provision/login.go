@@ -21,7 +21,7 @@ func (s *Service) BeginLogin(ctx context.Context, r directory.LoginRequest) erro
 		if !conn.Enabled {
 			return disabled(&conn)
 		}
-		r.Created, r.Expires = c.Now(), c.Now().Add(directory.LoginLife)
+		r.Expires = c.Now().Add(directory.LoginLife)
 		return c.AddLoginRequest(&r)
 	})
 }

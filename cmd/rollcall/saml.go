@@ -157,6 +157,12 @@ func (u ourURLs) facts(connection string) [][2]string {
 	}
 }
 
+// test is where an administrator tries a login.
+func (u ourURLs) test(connection string) string {
+	at := metadata.At("BASE-URL", connection)
+	return strings.TrimSuffix(*cmp.Or(u.EntityID, &at.EntityID), "/metadata") + "/test"
+}
+
 // samlImported is what `saml import --json` tells.
 type samlImported struct {
 	Connection string            `json:"connection"`

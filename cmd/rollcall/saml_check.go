@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
 	"net/url"
 	"strings"
@@ -73,16 +72,18 @@ func (c *call) testSAML(name string) (*samlTested, error) {
 		return nil, err
 	}
 	t := &samlTested{Connection: conn.Name, OK: true, Checks: []samlCheck{}}
-	t.add("connection", conn.Enabled, "%s", map[bool]string{true: "is enabled", false: "is disabled: rollcall connection enable " + conn.Name}[conn.Enabled])
-	ours := c.ourURLs(conn.Name)
-	if at := *cmp.Or(ours.EntityID, new("")); at != "" {
-		t.add("our address", strings.HasPrefix(at, "https://"), "%s", map[bool]string{
-			true: at, false: at + " is not https: say serve --base-url https://…, as clients call the server",
-		}[strings.HasPrefix(at, "https://")])
-		t.TestURL = strings.TrimSuffix(at, "/metadata") + "/test"
-	} else {
-		t.TestURL = "BASE-URL/saml/" + conn.Name + "/test"
+	enabled := "is enabled"
+	if !conn.Enabled {
+		enabled = "is disabled: rollcall connection enable " + conn.Name
 	}
+	t.add("connection", conn.Enabled, "%s", enabled)
+	ours := c.ourURLs(conn.Name)
+	if at := ours.EntityID; at != nil && strings.HasPrefix(*at, "https://") {
+		t.add("our address", true, "%s", *at)
+	} else if at != nil {
+		t.add("our address", false, "%s is not https: say serve --base-url https://…, as clients call the server", *at)
+	}
+	t.TestURL = ours.test(conn.Name)
 	if err := c.testIdP(t, &conn); err != nil {
 		return nil, err
 	}
@@ -148,7 +149,11 @@ func (c *call) testPeople(t *samlTested, conn *directory.Connection) error {
 
 func (c *call) showTested(t *samlTested) error {
 	err := list(c, "|WHAT|DETAIL", each(t.Checks), func(s samlCheck) []string {
-		return []string{map[bool]string{true: "✓", false: "✗"}[s.OK], s.Name, s.Detail}
+		mark := "✗"
+		if s.OK {
+			mark = "✓"
+		}
+		return []string{mark, s.Name, s.Detail}
 	})
 	if err != nil {
 		return err

@@ -24,7 +24,7 @@ func (s *site) age(t *testing.T, request string) {
 		t.Fatal(err)
 	}
 	defer func() { _ = db.Close() }()
-	r, err := db.Exec("update login_request set expires = created where id = $1", request)
+	r, err := db.Exec("update login_request set expires = 0 where id = $1", request)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -59,8 +59,8 @@ func Fingerprint(cert *x509.Certificate) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// Unusable says why signatures of a certificate's key are refused, in the words that follow "its key is"; empty if they are not.
-func Unusable(cert *x509.Certificate) string {
+// unusable says why signatures of a certificate's key are refused, in the words that follow "its key is"; empty if they are not.
+func unusable(cert *x509.Certificate) string {
 	key, ok := cert.PublicKey.(*rsa.PublicKey)
 	switch {
 	case !ok:
@@ -92,7 +92,7 @@ func (r *reader) certificates(role *descriptor) error {
 			all = append(all, cert)
 		}
 		for _, cert := range leaves(all) {
-			if why := Unusable(cert); why != "" {
+			if why := unusable(cert); why != "" {
 				refused = append(refused, "the certificate "+Fingerprint(cert)+" is not used: its key is "+why)
 			} else if text := base64.StdEncoding.EncodeToString(cert.Raw); !slices.Contains(r.idp.Certificates, text) {
 				r.idp.Certificates = append(r.idp.Certificates, text)

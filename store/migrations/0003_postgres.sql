@@ -42,7 +42,6 @@ create table login_request (
 	relay      text collate "C" not null,
 	return_to  text collate "C" not null,
 	test       boolean not null,
-	created    bigint not null,
 	expires    bigint not null
 );
 create index login_request_expires on login_request (expires);
