@@ -198,9 +198,13 @@ func (d *Door) writeError(w http.ResponseWriter, r *http.Request, err error) {
 		if e.RetryAfter > 0 {
 			web.SetRetryAfter(w.Header(), e.RetryAfter)
 		}
-	} else if directory.Is(err, directory.Unavailable) || directory.Is(err, directory.Full) {
+	} else if directory.Is(err, directory.Unavailable) {
 		status, text = http.StatusServiceUnavailable, "please try again in a moment"
-		w.Header().Set("Retry-After", "1")
+		web.SetRetryAfter(w.Header(), time.Second)
+		record.Cause = err
+	} else if directory.Is(err, directory.Full) {
+		status, text = http.StatusInsufficientStorage, "nothing can be stored at the moment"
+		web.SetRetryAfter(w.Header(), time.Second)
 		record.Cause = err
 	} else if errors.Is(err, context.Canceled) {
 		panic(http.ErrAbortHandler) // the client has gone

@@ -94,15 +94,6 @@ func (tx *Tx) TryIdP(connection directory.Row, last time.Time) (first bool, err 
 	return n > 0, err
 }
 
-// RemoveIdP removes the identity provider of a connection. Errors: NotFound.
-func (tx *Tx) RemoveIdP(connection directory.Row) error {
-	n, err := tx.exec(`delete from idp where connection = $1`, int64(connection))
-	if err != nil || n == 0 {
-		return notFound("metadata of the identity provider", "", err)
-	}
-	return nil
-}
-
 // WarnCertificate notes that a warning about a certificate came, days before its end, and reports whether it was due: it is not
 // when one as near to the end, or nearer, came less than pause ago.
 func (tx *Tx) WarnCertificate(connection directory.Row, sha256 string, days int, pause time.Duration) (told bool, err error) {
