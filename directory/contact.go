@@ -55,10 +55,15 @@ const FirstWarning = 30 * 24 * time.Hour
 // Warning returns the warning that is due at now, in days before the end; due is false if there is none. Of several that were
 // missed the nearest counts, and none is due that would tell a token's maker what was just typed.
 func (e *Ending) Warning(now time.Time) (days int, due bool) {
+	days, due = nearest(warnings, e.Expires, now)
+	return days, due && days < e.Warned && e.Expires.Sub(e.Created) > time.Duration(days)*24*time.Hour
+}
+
+// nearest returns the nearest of warnings, in days before until, that is due at now.
+func nearest(warnings []int, until, now time.Time) (days int, due bool) {
 	for _, days := range warnings {
-		before := time.Duration(days) * 24 * time.Hour
-		if e.Expires.Sub(now) <= before {
-			return days, days < e.Warned && e.Expires.Sub(e.Created) > before
+		if until.Sub(now) <= time.Duration(days)*24*time.Hour {
+			return days, true
 		}
 	}
 	return 0, false

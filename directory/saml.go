@@ -129,10 +129,5 @@ var certificateWarnings = []int{0, 1, 7, 30, 60}
 // CertificateWarning returns the warning that is due at now for what ends then, in days before the end; due is false if there is
 // none.
 func CertificateWarning(until, now time.Time) (days int, due bool) {
-	for _, days := range certificateWarnings {
-		if until.Sub(now) <= time.Duration(days)*24*time.Hour {
-			return days, true
-		}
-	}
-	return 0, false
+	return nearest(certificateWarnings, until, now)
 }
