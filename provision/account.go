@@ -10,19 +10,34 @@ import (
 // SuspendAccount deactivates an account until LiftSuspension, whatever its IdP says. Errors: NotFound; Conflict for the last administrator who
 // can sign in without an IdP.
 func (s *Service) SuspendAccount(ctx context.Context, actor directory.Actor, name string) (directory.Account, error) {
-	return s.changeAccount(ctx, actor, name, "account.suspend", func(a *directory.Account) { a.Suspended = true })
+	return s.changeActivity(ctx, actor, name, "account.suspend", func(a *directory.Account) { a.Suspended = true })
 }
 
 // LiftSuspension ends a suspension and opens an account that was closed when its identity was removed. The account stays
 // deactivated while its IdP says that it is. Errors: NotFound.
 func (s *Service) LiftSuspension(ctx context.Context, actor directory.Actor, name string) (directory.Account, error) {
-	return s.changeAccount(ctx, actor, name, "account.activate", func(a *directory.Account) {
+	return s.changeActivity(ctx, actor, name, "account.activate", func(a *directory.Account) {
 		a.Suspended = false
 		a.Closed = time.Time{}
 	})
 }
 
-func (s *Service) changeAccount(ctx context.Context, actor directory.Actor, name, action string, edit func(*directory.Account)) (directory.Account, error) {
+// changeActivity changes what decides whether an account is active, and lets that follow.
+func (s *Service) changeActivity(ctx context.Context, actor directory.Actor, name, action string, edit func(*directory.Account)) (directory.Account, error) {
+	return s.changeAccount(ctx, actor, name, action, func(c *change, a *directory.Account, changes directory.Changes) error {
+		before := *a
+		edit(a)
+		manager, err := c.manager(a.Row)
+		if err != nil {
+			return err
+		}
+		a.Settle(manager)
+		return c.putAccount(&before, a, changes)
+	})
+}
+
+// changeAccount is a change of what only administrators say of an account. One that notes nothing writes nothing.
+func (s *Service) changeAccount(ctx context.Context, actor directory.Actor, name, action string, edit func(*change, *directory.Account, directory.Changes) error) (directory.Account, error) {
 	var a directory.Account
 	err := s.update(ctx, actor, func(c *change) error {
 		if err := c.HoldAdministrators(); err != nil {
@@ -32,22 +47,11 @@ func (s *Service) changeAccount(ctx context.Context, actor directory.Actor, name
 		if err != nil {
 			return err
 		}
-		before, err := c.HoldAccount(found.Row)
-		if err != nil {
+		if a, err = c.HoldAccount(found.Row); err != nil {
 			return err
-		}
-		a = before
-		edit(&a)
-		manager, err := c.manager(a.Row)
-		if err != nil {
-			return err
-		}
-		a.Settle(manager)
-		if a == before {
-			return nil
 		}
 		changes := directory.Changes{}
-		if err := c.guarded(func() error { return c.putAccount(&before, &a, changes) }); err != nil {
+		if err := c.guarded(func() error { return edit(c, &a, changes) }); err != nil || len(changes) == 0 {
 			return err
 		}
 		return c.event(action, string(a.ID), changes)

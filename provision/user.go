@@ -106,7 +106,7 @@ func (s *Service) SignUp(ctx context.Context, actor directory.Actor, u LocalUser
 // Errors: NotFound; Conflict for an account that a connection manages, and when that shuts out the last administrator who can sign in
 // without an IdP.
 func (s *Service) SetPassword(ctx context.Context, actor directory.Actor, name, hash string) (directory.Account, error) {
-	return s.changeLocal(ctx, actor, name, "account.password", func(c *change, a *directory.Account, changes directory.Changes) error {
+	return s.changeAccount(ctx, actor, name, "account.password", func(c *change, a *directory.Account, changes directory.Changes) error {
 		manager, err := c.manager(a.Row)
 		if err != nil {
 			return err
@@ -126,7 +126,7 @@ func (s *Service) SetPassword(ctx context.Context, actor directory.Actor, name, 
 //
 // Errors: NotFound; Conflict for the last administrator who can sign in without an IdP.
 func (s *Service) SetAdmin(ctx context.Context, actor directory.Actor, name string, admin bool) (directory.Account, error) {
-	return s.changeLocal(ctx, actor, name, "account.admin", func(c *change, a *directory.Account, changes directory.Changes) error {
+	return s.changeAccount(ctx, actor, name, "account.admin", func(c *change, a *directory.Account, changes directory.Changes) error {
 		if a.Admin == admin {
 			return nil
 		}
@@ -138,27 +138,4 @@ func (s *Service) SetAdmin(ctx context.Context, actor directory.Actor, name stri
 		}
 		return c.putAccount(&before, a, changes)
 	})
-}
-
-// changeLocal is a change of what only administrators say of an account. One that notes nothing writes nothing.
-func (s *Service) changeLocal(ctx context.Context, actor directory.Actor, name, action string, edit func(*change, *directory.Account, directory.Changes) error) (directory.Account, error) {
-	var a directory.Account
-	err := s.update(ctx, actor, func(c *change) error {
-		if err := c.HoldAdministrators(); err != nil {
-			return err
-		}
-		found, err := c.FindAccount(name)
-		if err != nil {
-			return err
-		}
-		if a, err = c.HoldAccount(found.Row); err != nil {
-			return err
-		}
-		changes := directory.Changes{}
-		if err := c.guarded(func() error { return edit(c, &a, changes) }); err != nil || len(changes) == 0 {
-			return err
-		}
-		return c.event(action, string(a.ID), changes)
-	})
-	return a, err
 }
