@@ -8,6 +8,7 @@ import (
 
 	"github.com/rollcall-id/rollcall/directory"
 	"github.com/rollcall-id/rollcall/login"
+	"github.com/rollcall-id/rollcall/store"
 	"github.com/rollcall-id/rollcall/web"
 	"github.com/rollcall-id/rollcall/web/page"
 )
@@ -39,7 +40,8 @@ func (d *Door) showLogin(v *visit) error {
 }
 
 func (d *Door) writeLogin(v *visit, status int, data loginData) error {
-	names, err := d.samlConnections(v.Context())
+	var names []string
+	err := d.DB.ViewOne(v.Context(), func(tx *store.Tx) (err error) { names, err = tx.SignOnConnections(); return err })
 	if err != nil {
 		return err
 	}

@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
-	"slices"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -228,23 +227,4 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
 	_, _ = w.Write(b) // the client may have gone
-}
-
-// samlConnections returns the names of the connections by which people can sign in.
-func (d *Door) samlConnections(ctx context.Context) (names []string, err error) {
-	err = d.DB.View(ctx, func(tx *store.Tx) error {
-		names = nil
-		idps, err := tx.IdPs()
-		if err != nil {
-			return err
-		}
-		conns, err := tx.Connections()
-		for _, c := range conns {
-			if _, ok := idps[c.Row]; ok && c.Enabled {
-				names = append(names, c.Name)
-			}
-		}
-		return err
-	})
-	return slices.Sorted(slices.Values(names)), err
 }

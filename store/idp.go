@@ -58,6 +58,11 @@ func (tx *Tx) ConnectionWithIdP(name string) (directory.Connection, directory.Id
 	return conn, idp, err
 }
 
+// SignOnConnections returns the names of the enabled connections that have an identity provider.
+func (tx *Tx) SignOnConnections() ([]string, error) {
+	return tx.textsOf(`select c.name from connection c join idp p on p.connection = c.row_id where c.enabled order by c.name`)
+}
+
 // IdPs returns the identity providers of all connections that have one, by the connections' rows.
 func (tx *Tx) IdPs() (map[directory.Row]directory.IdP, error) {
 	all := map[directory.Row]directory.IdP{}
