@@ -1,7 +1,7 @@
 // Package login is every credential: who may speak to us, and as whom. It reads what provision wrote and changes nothing on its
 // own, except that it has provision make the key that signs access tokens, open a session for a password, and note when a session or
 // a personal token was used. scim calls it before it looks at a request's path; scim/oauth calls it to give out access tokens; portal
-// and saml call it for sessions, their cookies and passwords.
+// and saml call it for sessions, their cookies, passwords, and what a person reads who is refused.
 //
 // A connection has four kinds: opaque tokens, kept as a hash; the id and secret of a client, which open nothing but scim/oauth;
 // access tokens that a client got there, JWTs; and JWTs that an issuer of the connection's own made, whose keys are fetched through

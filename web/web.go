@@ -1,5 +1,5 @@
 // Package web is what every HTTP door needs: request ids, limits, path rules, recovery, the access log and the metrics of
-// requests, and the server that the doors hang in. It leaves to the doors (scim, saml, api4, console) who may come in, what a
+// requests, and the server that the doors hang in. It leaves to the doors (scim, saml, portal, api4, console) who may come in, what a
 // request means and how an error is written: each door has its own form of error and gives it here as an ErrorFunc. The doors
 // and cmd call it.
 //
