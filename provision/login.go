@@ -457,8 +457,8 @@ func (s *Service) RefusePassword(ctx context.Context, actor directory.Actor, acc
 	})
 }
 
-// RefuseLogin writes down that somebody was not let in, and why. It never holds what was sent.
-func (s *Service) RefuseLogin(ctx context.Context, actor directory.Actor, code, detail string) error {
+// RefuseLogin writes down that somebody was not let in, and why: the subject where it was proven, empty otherwise, and never the message.
+func (s *Service) RefuseLogin(ctx context.Context, actor directory.Actor, subject, code, detail string) error {
 	return s.update(ctx, actor, func(c *change) error {
 		object := ""
 		if c.actor.Connection != 0 {
@@ -468,7 +468,11 @@ func (s *Service) RefuseLogin(ctx context.Context, actor directory.Actor, code, 
 			}
 			object = string(conn.ID)
 		}
-		return c.event("login.refused", object, directory.Changes{"code": code, "detail": clipText(detail, 1000)})
+		changes := directory.Changes{"code": code, "detail": clipText(detail, 1000)}
+		if subject != "" {
+			changes["subject"] = clipText(subject, 1000)
+		}
+		return c.event("login.refused", object, changes)
 	})
 }
 

@@ -268,6 +268,7 @@ func (d *Door) asserted(x *exchange, facts *assertion.Facts) (directory.Asserted
 	if a.Subject, err = subject(x, facts); err != nil {
 		return a, err
 	}
+	x.who = a.Subject
 	if a.UserName == "" {
 		a.UserName = a.Profile.Email
 	}

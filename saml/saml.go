@@ -76,6 +76,7 @@ type exchange struct {
 	idp  directory.IdP
 	ours metadata.SP // what we call ourselves to the identity provider
 	test bool        // of an administrator, who may see why
+	who  string      // the subject, when a response has proven it
 }
 
 // actor is who asks provision for what a request leads to.
@@ -195,7 +196,7 @@ func (d *Door) refuse(x *exchange, e *refused) error {
 	if limited := d.Failures.Take(web.AddressKey(record.Client)); limited != nil {
 		return limited
 	}
-	if err := d.Provision.RefuseLogin(x.Context(), x.actor(), e.code, e.detail); err != nil {
+	if err := d.Provision.RefuseLogin(x.Context(), x.actor(), x.who, e.code, e.detail); err != nil {
 		return err
 	}
 	text := sentences[e.code]

@@ -205,8 +205,16 @@ func inWords(changes directory.Changes) string {
 }
 
 func valueInWords(v any) string {
-	switch v {
-	case nil, "":
+	switch v := v.(type) {
+	case nil:
+		return "none"
+	case map[string]any:
+		if len(v) == 0 {
+			return "none"
+		}
+		return "{" + inWords(v) + "}"
+	}
+	if v == "" {
 		return "none"
 	}
 	return fmt.Sprint(v)
