@@ -107,7 +107,7 @@ func (c *call) eventsOf(request string, limit int) iter.Seq2[auditRow, error] {
 			return err
 		}
 		if len(found) == 0 {
-			return directory.Errorf(directory.NotFound, "", "there is no event of the request %s", request)
+			return &complaint{failed, "there is no event of the request " + request, "look for request_id=" + request + " in the log of the server: not everything that is refused is an event"}
 		}
 		rows, err = auditRows(tx, found)
 		return err
