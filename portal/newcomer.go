@@ -53,7 +53,7 @@ func (d *Door) signUp(v *visit) error {
 	})
 	if e, ok := errors.AsType[*directory.Error](err); ok && e.Field != "" && statuses[e.Kind].status < http.StatusInternalServerError {
 		return d.writeSignUp(v, statuses[e.Kind].status, signUpData{
-			Notice: sentence(e.Error()), Username: u.Username, Email: u.Email, Team: v.form["team"],
+			Notice: page.Sentence(e.Error()), Username: u.Username, Email: u.Email, Team: v.form["team"],
 		})
 	}
 	if err != nil {

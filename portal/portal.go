@@ -11,10 +11,7 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
-	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
 
@@ -218,13 +215,7 @@ func (d *Door) writeError(w http.ResponseWriter, r *http.Request, err error) {
 		writeJSON(w, status, map[string]string{"error": text, "request": record.RequestID})
 		return
 	}
-	page.Error(w, status, http.StatusText(status), sentence(text), record.RequestID)
-}
-
-// sentence writes the text of an error for people.
-func sentence(text string) string {
-	first, n := utf8.DecodeRuneInString(text)
-	return string(unicode.ToUpper(first)) + strings.TrimSuffix(text[n:], ".") + "."
+	page.Error(w, status, http.StatusText(status), text, record.RequestID)
 }
 
 func writeJSON(w http.ResponseWriter, status int, v any) {

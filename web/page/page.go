@@ -9,6 +9,9 @@ import (
 	"encoding/base64"
 	"html/template"
 	"net/http"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // The texts that stand in every page. They have no comments, because html/template would remove them and the hashes would be wrong.
@@ -73,7 +76,13 @@ var errorPage = Parse(`<p>{{.Text}}</p>
 
 // Error answers with a page that says what went wrong. id is the number by which an administrator finds out more; empty for none.
 func Error(w http.ResponseWriter, status int, title, text, id string) {
-	errorPage.Write(w, status, title, struct{ Text, ID string }{text, id})
+	errorPage.Write(w, status, title, struct{ Text, ID string }{Sentence(text), id})
+}
+
+// Sentence writes the text of an error for people.
+func Sentence(text string) string {
+	first, n := utf8.DecodeRuneInString(text)
+	return string(unicode.ToUpper(first)) + strings.TrimSuffix(text[n:], ".") + "."
 }
 
 // Browsers hold the target of a form, and wherever that leads to, against form-action; only the other side knows the latter.
