@@ -55,11 +55,11 @@ var settings = map[string]struct {
 
 	SAMLSubject:             {NameID, checkName, "nameid, or the exact Name of an attribute"},
 	SAMLSubjectImmutable:    {"false", isBool, "true or false"},
-	SAMLMeets:               {MeetsExternalID, func(s string) bool { return len(AttributePath(s)) > 0 }, "externalId, or an attribute such as nickName, or urn:…:User:employeeNumber"},
+	SAMLMeets:               {MeetsExternalID, checkMeets, "externalId, or an attribute such as nickName, or urn:…:User:employeeNumber"},
 	FirstLogin:              {"off", func(s string) bool { return s == "off" || s == CreateAccount }, "off or create"},
 	SAMLIdPInitiated:        {"false", isBool, "true or false"},
 	SAMLForceAuthn:          {"false", isBool, "true or false"},
-	SAMLAuthnContexts:       {"", checkNames, "URIs such as urn:oasis:names:tc:SAML:2.0:ac:classes:X509, a comma between them"},
+	SAMLAuthnContexts:       {"", checkURIs, "URIs such as urn:oasis:names:tc:SAML:2.0:ac:classes:X509, a comma between them"},
 	SAMLEncrypted:           {"false", isBool, "true or false"},
 	SAMLExpiredCertificates: {"true", isBool, "true or false"},
 

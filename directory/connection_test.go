@@ -69,6 +69,14 @@ func TestConnection_that_is_none_is_refused(t *testing.T) {
 		"no days at all": {
 			directory.Connection{Name: "a", Set: map[string]string{"restore_memberships": "0d"}}, `restore_memberships: "0d" is not possible: use always, never or a number of days such as 30d`,
 		},
+		"an externalId in another spelling": {
+			directory.Connection{Name: "a", Set: map[string]string{"saml_meets": "externalid"}},
+			`saml_meets: "externalid" is not possible: use externalId, or an attribute such as nickName, or urn:…:User:employeeNumber`,
+		},
+		"a way to prove it that is no URI": {
+			directory.Connection{Name: "a", Set: map[string]string{"saml_authn_contexts": "X509"}},
+			`saml_authn_contexts: "X509" is not possible: use URIs such as urn:oasis:names:tc:SAML:2.0:ac:classes:X509, a comma between them`,
+		},
 		"a silence of a minute": {
 			directory.Connection{Name: "a", Set: map[string]string{"silent_after": "1m"}}, `silent_after: "1m" is not possible: use off, or a time from 5m to 365d such as 12h or 3d`,
 		},

@@ -115,9 +115,14 @@ func checkName(s string) bool {
 
 func checkOptionalName(s string) bool { return s == "" || checkName(s) }
 
-func checkNames(s string) bool {
+func checkURIs(s string) bool {
 	list := splitList(s)
-	return len(list) <= maxContexts && !slices.ContainsFunc(list, func(s string) bool { return !checkName(s) })
+	return len(list) <= maxContexts && !slices.ContainsFunc(list, func(s string) bool { return !checkName(s) || !strings.Contains(s, ":") })
+}
+
+// checkMeets takes MeetsExternalID, to the letter, and names of other attributes.
+func checkMeets(s string) bool {
+	return s == MeetsExternalID || len(AttributePath(s)) > 0 && !strings.EqualFold(s, MeetsExternalID)
 }
 
 // AuthnContexts returns the ways to prove who one is that count for the connection; none: any does.

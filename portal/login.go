@@ -8,6 +8,7 @@ import (
 
 	"github.com/rollcall-id/rollcall/directory"
 	"github.com/rollcall-id/rollcall/login"
+	"github.com/rollcall-id/rollcall/provision"
 	"github.com/rollcall-id/rollcall/store"
 	"github.com/rollcall-id/rollcall/web"
 	"github.com/rollcall-id/rollcall/web/page"
@@ -79,7 +80,8 @@ func (d *Door) signIn(v *visit) error {
 	})
 	if denied, ok := errors.AsType[*directory.Denial](err); ok {
 		record.Reason = "password: " + string(denied.Code)
-		if err := d.Provision.RefuseLogin(v.Context(), v.actor(), account.ID, string(denied.Code), denied.Detail); err != nil {
+		refusal := provision.LoginRefusal{Account: account.ID, Code: string(denied.Code), Detail: denied.Detail}
+		if err := d.Provision.RefuseLogin(v.Context(), v.actor(), refusal); err != nil {
 			return err
 		}
 		return d.writeLogin(v, http.StatusForbidden, loginData{Notice: wrong, Name: name, Return: back})

@@ -93,7 +93,7 @@ func (d *Door) writeWelcome(v *visit, status int, notice string) error {
 // chooseTeam ends a first login.
 func (d *Door) chooseTeam(v *visit) error {
 	secret := d.cookies.Get(v.Request, login.NewcomerCookie)
-	_, conn, err := d.Provision.Newcomer(v.Context(), secret)
+	newcomer, conn, err := d.Provision.Newcomer(v.Context(), secret)
 	if directory.Is(err, directory.NotFound) {
 		return v.leave(homePath) // a second click, or the button that leads back
 	}
@@ -108,7 +108,8 @@ func (d *Door) chooseTeam(v *visit) error {
 	if denied, ok := errors.AsType[*directory.Denial](err); ok {
 		d.cookies.Set(v.w, login.NewcomerCookie, "")
 		record.Reason = string(denied.Code)
-		if err := d.Provision.RefuseLogin(v.Context(), actor, "", string(denied.Code), denied.Detail); err != nil {
+		refusal := provision.LoginRefusal{Subject: newcomer.Asserted.Subject, Code: string(denied.Code), Detail: denied.Detail}
+		if err := d.Provision.RefuseLogin(v.Context(), actor, refusal); err != nil {
 			return err
 		}
 		page.Error(v.w, http.StatusForbidden, "Sign-in failed", login.Sentence(string(denied.Code)), record.RequestID)

@@ -443,12 +443,18 @@ func isForbiddenTeam(err error) bool {
 	return ok && e.Field == "team"
 }
 
-// RefuseLogin writes down that somebody was not let in, and why: about the account whose password it was to be, or about the
-// connection of the actor. account is empty for a name that nobody has, and with a connection. It never holds what was sent, since
-// people type their password where the name belongs.
-func (s *Service) RefuseLogin(ctx context.Context, actor directory.Actor, account directory.AccountID, code, detail string) error {
+// LoginRefusal is why somebody was not let in. It never holds what was sent: people type their password where the name belongs.
+type LoginRefusal struct {
+	Account directory.AccountID // whose password it was to be; empty for a name that nobody has, and with a connection
+	Subject string              // of a connection, where it was proven; empty otherwise
+	Code    string              // a directory.DenialCode, or a word of the door
+	Detail  string              // for the administrator
+}
+
+// RefuseLogin writes down that somebody was not let in: about the account, or about the connection of the actor.
+func (s *Service) RefuseLogin(ctx context.Context, actor directory.Actor, r LoginRefusal) error {
 	return s.update(ctx, actor, func(c *change) error {
-		object := string(account)
+		object := string(r.Account)
 		if c.actor.Connection != 0 {
 			conn, err := c.ConnectionAt(c.actor.Connection)
 			if err != nil {
@@ -456,7 +462,11 @@ func (s *Service) RefuseLogin(ctx context.Context, actor directory.Actor, accoun
 			}
 			object = string(conn.ID)
 		}
-		return c.event("login.refused", object, directory.Changes{"code": code, "detail": clipText(detail, 1000)})
+		changes := directory.Changes{"code": r.Code, "detail": clipText(r.Detail, 1000)}
+		if r.Subject != "" {
+			changes["subject"] = clipText(r.Subject, 1000)
+		}
+		return c.event("login.refused", object, changes)
 	})
 }
 

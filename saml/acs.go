@@ -237,16 +237,17 @@ func (d *Door) asserted(x *exchange, facts *assertion.Facts) (directory.Asserted
 	if a.Subject, err = subject(x, facts); err != nil {
 		return a, err
 	}
+	x.who = a.Subject
 	if a.UserName == "" {
 		a.UserName = a.Profile.Email
-	}
-	if a.UserName == "" {
-		a.UserName = a.Subject
 	}
 	if !x.conn.Is(directory.SAMLSubjectImmutable) {
 		if err := immutable(&a); err != nil {
 			return a, err
 		}
+	}
+	if a.UserName == "" {
+		a.UserName = a.Subject
 	}
 	return a, d.fill(&a)
 }
@@ -267,11 +268,10 @@ func subject(x *exchange, facts *assertion.Facts) (string, error) {
 // immutable refuses a subject that looks like what is handed on to other people. A format is only a label.
 func immutable(a *directory.Asserted) error {
 	how := ""
-	key := directory.Key(a.Subject)
 	switch {
 	case strings.Contains(a.Subject, "@"):
 		how = "looks like an e-mail address"
-	case a.UserName != a.Subject && key == directory.Key(a.UserName):
+	case directory.Key(a.Subject) == directory.Key(a.UserName):
 		how = "is the userName"
 	default:
 		return nil

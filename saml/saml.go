@@ -76,6 +76,7 @@ type exchange struct {
 	idp  directory.IdP
 	ours metadata.SP // what we call ourselves to the identity provider
 	test bool        // of an administrator, who may see why
+	who  string      // the subject, when a response has proven it
 }
 
 // actor is who asks provision for what a request leads to.
@@ -182,7 +183,8 @@ func (d *Door) refuse(x *exchange, e *refused) error {
 	if limited := d.Failures.Take(web.AddressKey(record.Client)); limited != nil {
 		return limited
 	}
-	if err := d.Provision.RefuseLogin(x.Context(), x.actor(), "", e.code, e.detail); err != nil {
+	refusal := provision.LoginRefusal{Subject: x.who, Code: e.code, Detail: e.detail}
+	if err := d.Provision.RefuseLogin(x.Context(), x.actor(), refusal); err != nil {
 		return err
 	}
 	page.Error(x.w, http.StatusForbidden, "Sign-in failed", login.Sentence(e.code), record.RequestID)

@@ -107,7 +107,7 @@ func (c *call) eventsOf(request string, limit int) iter.Seq2[auditRow, error] {
 			return err
 		}
 		if len(found) == 0 {
-			return directory.Errorf(directory.NotFound, "", "there is no event of the request %s", request)
+			return &complaint{failed, "there is no event of the request " + request, "look for request_id=" + request + " in the log of the server: not everything that is refused is an event"}
 		}
 		rows, err = auditRows(tx, found)
 		return err
@@ -205,8 +205,16 @@ func inWords(changes directory.Changes) string {
 }
 
 func valueInWords(v any) string {
-	switch v {
-	case nil, "":
+	switch v := v.(type) {
+	case nil:
+		return "none"
+	case map[string]any:
+		if len(v) == 0 {
+			return "none"
+		}
+		return "{" + inWords(v) + "}"
+	}
+	if v == "" {
 		return "none"
 	}
 	return fmt.Sprint(v)

@@ -17,7 +17,8 @@ func (a *app) command() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "rollcall",
 		Short: "A SCIM endpoint for team chat",
-		Long: `Rollcall turns the Users and Groups that an identity provider pushes over SCIM into accounts, teams and channels.
+		Long: `Rollcall turns the Users and Groups that an identity provider pushes over SCIM into accounts, teams and channels, and lets
+their people sign in by SAML, or with a password.
 
 Every flag may stand before or after the command's words. It may also come from the environment (--base-url from
 ROLLCALL_BASE_URL), and those of serve from a YAML file named by --config. A flag counts before the environment, and the

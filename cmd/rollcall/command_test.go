@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -31,6 +32,15 @@ func TestCommand_every_one_explains_itself(t *testing.T) {
 		}
 	}
 	look(a.command())
+}
+
+func TestCommand_of_settings_explains_each(t *testing.T) {
+	long := (&app{}).connectionSet().Long
+	for _, s := range new(directory.Connection).Settings() {
+		if !regexp.MustCompile(`\b` + s.Key + `\b`).MatchString(long) {
+			t.Errorf("connection set --help has no word about %s", s.Key)
+		}
+	}
 }
 
 func TestArrange_puts_the_command_first(t *testing.T) {

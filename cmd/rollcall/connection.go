@@ -140,11 +140,8 @@ func (c *call) showConnection(conn *directory.Connection) error {
 	})
 }
 
-func (a *app) connectionSet() *cobra.Command {
-	return &cobra.Command{
-		Use:   "set NAME key=value…",
-		Short: "Write settings of a connection",
-		Long: `Write settings of a connection. An empty value lets the preset, or the default, count again.
+// settingsHelp says what the settings of a connection mean.
+const settingsHelp = `Write settings of a connection. An empty value lets the preset, or the default, count again.
 
   external_id_immutable  true or false: an externalId names the same person for ever, so that a User that was deleted and comes
                          back returns to its account. This is what the preset entra-objectid has beyond entra
@@ -160,10 +157,36 @@ JWTs that the identity provider, or another issuer, made are accepted when these
   jwt_issuer             the claim iss, such as https://sts.windows.net/TENANT/
   jwt_audience           what the claim aud must hold
   jwt_jwks_url           where the issuer publishes its keys, an https URL
-  jwt_subjects           the client ids that may come, a comma between them: the claim sub, or azp or appid of a token without scp`,
+  jwt_subjects           the client ids that may come, a comma between them: the claim sub, or azp or appid of a token without scp
+
+Single sign-on (rollcall saml show NAME has all of it for a connection):
+
+  first_login            off or create: whether somebody whom SCIM did not push gets an account at the first login
+  saml_subject           who somebody is: nameid, for a NameID of the format persistent, or the exact Name of an attribute
+  saml_subject_immutable true or false: the subject is never handed on to another person, although it looks like an e-mail address or
+                         is the userName, or the NameID has another format
+  saml_meets             what of a User is compared with the subject at the first login, to the letter: externalId, or an attribute such
+                         as urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:employeeNumber
+  saml_idp_initiated     true or false: what an identity provider sends without being asked signs people in. Without it, a click on its
+                         tile leads to a login of ours
+  saml_force_authn       true or false: people prove anew who they are, though the identity provider knows them
+  saml_authn_contexts    the ways to prove it that count, a comma between them; empty: any
+  saml_encrypted         true or false: an assertion that is not encrypted is refused
+  saml_expired_certificates
+                         true or false: a certificate of the identity provider counts after its end, with a warning
+
+The Names of the attributes from which a profile is made, for what SCIM did not say; empty for none: saml_email, saml_user_name,
+saml_first_name, saml_last_name, saml_nickname, saml_position, saml_locale`
+
+func (a *app) connectionSet() *cobra.Command {
+	return &cobra.Command{
+		Use:   "set NAME key=value…",
+		Short: "Write settings of a connection",
+		Long:  settingsHelp,
 		Example: `  rollcall connection set okta restore_memberships=always
   rollcall connection set okta username_template={first_name}.{last_name}
   rollcall connection set okta silent_after=12h
+  rollcall connection set okta first_login=create
   rollcall connection set okta jwt_issuer=https://acme.okta.com/oauth2/default jwt_audience=api://rollcall \
     jwt_jwks_url=https://acme.okta.com/oauth2/default/v1/keys jwt_subjects=0oa1b2c3d4e5f6g7h8i9`,
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -110,7 +110,7 @@ func (c *call) importIdP(flags *samlImportFlags) error {
 		done, err = c.service.ImportIdP(c.ctx, c.actor, flags.connection, from)
 	}
 	if err != nil {
-		return advise(err, directory.Conflict, "see what would change with --dry-run, then type it again with --force")
+		return c.adviseImport(err, flags)
 	}
 	conn, err := c.connectionCalled(flags.connection)
 	if err == nil && flags.immutable && !flags.from.DryRun {
@@ -120,6 +120,18 @@ func (c *call) importIdP(flags *samlImportFlags) error {
 		return err
 	}
 	return c.showImported(&conn, &done, &flags.from)
+}
+
+// adviseImport says what to type after an import that was refused.
+func (c *call) adviseImport(err error, flags *samlImportFlags) error {
+	err = advise(err, directory.Conflict, "see what would change with --dry-run, then type it again with --force")
+	switch {
+	case c.serving && strings.Contains(err.Error(), "--outbound-allow"):
+		return advise(err, directory.Invalid, "the server that runs fetches it: give --outbound-allow to rollcall serve")
+	case flags.refresh:
+		return advise(err, directory.Invalid, "if the identity provider is another one now, import its --url with --force")
+	}
+	return err
 }
 
 func (c *call) connectionCalled(name string) (conn directory.Connection, err error) {
@@ -205,7 +217,13 @@ func (c *call) showImported(conn *directory.Connection, done *provision.Imported
 	if from.DryRun {
 		return nil
 	}
-	return c.tellIdP(conn)
+	if err := c.tellIdP(conn); err != nil {
+		return err
+	}
+	if err := c.say(""); err != nil {
+		return err
+	}
+	return c.say("next: rollcall saml test --connection %s%s", conn.Name, c.place)
 }
 
 // differences are the changes as rows: what, before, now.

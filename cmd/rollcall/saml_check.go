@@ -126,9 +126,20 @@ func (c *call) testIdP(t *samlTested, conn *directory.Connection) error {
 	}
 	for _, cert := range certs {
 		shown := showCertificate(cert, now)
-		t.add("certificate", shown.Days >= 0 || conn.Is(directory.SAMLExpiredCertificates), "%s…, %d days left", shown.SHA256[:min(12, len(shown.SHA256))], shown.Days)
+		t.add("certificate", shown.Days >= 0 || conn.Is(directory.SAMLExpiredCertificates), "%s…, %s", shown.SHA256[:12], daysLeft(conn, shown.Days))
 	}
 	return nil
+}
+
+// daysLeft says how long a certificate of an identity provider counts, and what to do when it does not.
+func daysLeft(conn *directory.Connection, days int) string {
+	switch {
+	case days >= 0:
+		return fmt.Sprintf("%d days left", days)
+	case conn.Is(directory.SAMLExpiredCertificates):
+		return fmt.Sprintf("ended %d days ago and counts, as %s is true", -days, directory.SAMLExpiredCertificates)
+	}
+	return fmt.Sprintf("ended %d days ago: import the metadata anew, or set %s=true", -days, directory.SAMLExpiredCertificates)
 }
 
 // testPeople compares the subjects of those who have signed in with what SCIM says of them.

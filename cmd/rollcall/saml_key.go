@@ -3,6 +3,7 @@ package main
 import (
 	"crypto/x509"
 	"encoding/base64"
+	"encoding/pem"
 
 	"github.com/spf13/cobra"
 
@@ -20,11 +21,13 @@ func (a *app) samlKeyList() *cobra.Command {
 		Created string          `json:"created"`
 		State   string          `json:"state"` // signs, or next
 		certificateShown
+		Certificate string `json:"certificate"` // PEM, for an identity provider that does not read our metadata
 	}
 	return a.jsonFlag(&cobra.Command{
 		Use:     "list",
 		Short:   "List the keys for SAML; the private parts stay in the database",
-		Example: "  rollcall saml key list",
+		Long:    "List the keys for SAML; the private parts stay in the database. With --json the certificates are there in full, as PEM.",
+		Example: "  rollcall saml key list\n  rollcall saml key list --json",
 		RunE: a.do(func(c *call) error {
 			rows := all(c, func(tx *store.Tx) (rows []row, err error) {
 				keys, err := tx.SAMLKeys()
@@ -41,7 +44,8 @@ func (a *app) samlKeyList() *cobra.Command {
 					if err != nil {
 						return nil, err
 					}
-					rows = append(rows, row{k.ID, stamp(k.Created), state, showCertificate(cert, tx.Now())})
+					full := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+					rows = append(rows, row{k.ID, stamp(k.Created), state, showCertificate(cert, tx.Now()), string(full)})
 					state = "next"
 				}
 				return rows, nil
@@ -59,7 +63,7 @@ func (a *app) samlKeyRotate() *cobra.Command {
 		Use:   "rotate",
 		Short: "Let the next key sign, and make another to follow it",
 		Long: `Let the next key sign, and make another to follow it. Both are in our metadata at all times, so identity providers that have read it
-since the last rotation go on without a break; at the others, enter the certificate of the new key first (rollcall saml key list).
+since the last rotation go on without a break; at the others, enter the certificate of the next key first (rollcall saml key list --json).
 After a leak use --drop-old: neither of the keys that were there counts, and every identity provider must read our metadata anew.`,
 		Example: `  rollcall saml key rotate
   rollcall saml key rotate --drop-old`,

@@ -60,6 +60,7 @@ func TestBinding_B18_format_of_the_name(t *testing.T) {
 			{name: "e-mail", code: "name_id", forge: named(emailFormat, subjectOf(pat))},
 			{name: "an e-mail that is called persistent", code: "subject_mutable", forge: func(m *message) { m.subject = pat.address() }},
 			{name: "the userName that is called persistent", code: "subject_mutable", forge: is("patlee", "pat@x.test", "PatLee")},
+			{name: "the userName to the letter", code: "subject_mutable", forge: is("patlee", "pat@x.test", "patlee")},
 		})
 		t.Run("where an administrator says that it never changes", func(t *testing.T) {
 			s.settings(t, "saml_subject_immutable=true")

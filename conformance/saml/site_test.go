@@ -340,6 +340,9 @@ func tells(t *testing.T, r result, list []event, want string) (code string) {
 	if want != "" && code != want {
 		t.Errorf("the event says %s, %v, want %s", code, list[0].Changes["detail"], want)
 	}
+	if _, told := list[0].Changes["subject"]; !told && code != "connection_disabled" && pages[code] != "" {
+		t.Errorf("the event says %v, and not who was refused", list[0].Changes)
+	}
 	if want == "" {
 		t.Logf("refused with %s: %v", code, list[0].Changes["detail"])
 	}

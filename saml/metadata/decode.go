@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/rollcall-id/rollcall/directory"
@@ -39,6 +40,9 @@ func (g *guard) Token() (xml.Token, error) {
 	}
 	switch t := t.(type) {
 	case xml.Directive:
+		if strings.HasPrefix(strings.ToLower(string(t)), "doctype html") {
+			return nil, invalid("is a web page: use the address or the file of the SAML 2.0 metadata, which begins with EntityDescriptor")
+		}
 		return nil, invalid("has a DOCTYPE: use a document without")
 	case xml.ProcInst:
 		if t.Target != "xml" || g.nodes > 1 {
@@ -58,7 +62,7 @@ func (g *guard) Token() (xml.Token, error) {
 		g.depth--
 	case xml.CharData:
 		if g.depth <= 0 && len(bytes.TrimSpace(t)) > 0 {
-			return nil, invalid("has text outside of its root")
+			return nil, invalid("has text outside of its root: use the SAML 2.0 metadata, which is XML and begins with EntityDescriptor")
 		}
 	}
 	return t, nil
@@ -78,6 +82,9 @@ func duplicate(attrs []xml.Attr) (first, second int) {
 func decode(document []byte) ([]candidate, error) {
 	if len(document) > MaxDocument {
 		return nil, invalid("has more than %d bytes: use a document of this identity provider alone", MaxDocument)
+	}
+	if len(bytes.TrimSpace(document)) == 0 {
+		return nil, invalid("is empty: use the SAML 2.0 metadata, which begins with EntityDescriptor")
 	}
 	document = bytes.TrimPrefix(document, []byte("\ufeff")) // Entra ID begins with it
 	d := xml.NewTokenDecoder(&guard{raw: xml.NewDecoder(bytes.NewReader(document))})

@@ -197,7 +197,7 @@ func (r *reader) signIn(role *descriptor) error {
 		return invalid("there is no SingleSignOnService by HTTP-Redirect or HTTP-POST: turn one on at the identity provider")
 	}
 	r.idp.SignInURL = at.Attrs.get("Location")
-	return r.checkURL("SingleSignOnService", r.idp.SignInURL)
+	return r.checkURL("SingleSignOnService", r.idp.SignInURL, readsSignIn)
 }
 
 func (r *reader) logout(role *descriptor) error {
@@ -209,13 +209,13 @@ func (r *reader) logout(role *descriptor) error {
 		return nil
 	}
 	r.idp.LogoutURL, r.idp.AnswerURL = at.Attrs.get("Location"), at.Attrs.get("ResponseLocation")
-	if err := r.checkURL("SingleLogoutService", r.idp.LogoutURL); err != nil {
+	if err := r.checkURL("SingleLogoutService", r.idp.LogoutURL, readsLogout); err != nil {
 		return err
 	}
 	if r.idp.AnswerURL == "" {
 		return nil
 	}
-	return r.checkURL("SingleLogoutService", r.idp.AnswerURL)
+	return r.checkURL("SingleLogoutService", r.idp.AnswerURL, readsLogout)
 }
 
 func bound(list []endpoint, binding string) (endpoint, bool) {
@@ -226,13 +226,19 @@ func bound(list []endpoint, binding string) (endpoint, bool) {
 	return list[i], true
 }
 
-func (r *reader) checkURL(service, location string) error {
+// What whoever reads along on the way to a service without TLS can do.
+const (
+	readsSignIn = "can sign in as anybody"
+	readsLogout = "sees who signs out"
+)
+
+func (r *reader) checkURL(service, location, risk string) error {
 	if !directory.IsURL(location) {
 		return invalid("the Location %q of %s is not possible: it must be an https URL, or http with an address of the inside such as 10.0.0.5",
 			location[:min(len(location), 200)], service)
 	}
 	if strings.HasPrefix(location, "http:") {
-		r.warn("%s goes to %s without TLS: whoever listens there can sign in as anybody", service, location)
+		r.warn("%s goes to %s without TLS: whoever listens there %s", service, location, risk)
 	}
 	return nil
 }

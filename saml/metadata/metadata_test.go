@@ -159,8 +159,9 @@ func TestParse_takes_what_it_can_and_warns(t *testing.T) {
 			func(i directory.IdP) bool { return i.LogoutURL == "" },
 		},
 		"http with an address of the inside": {
-			idp(keyed("signing", goodCert()) + service("SingleSignOnService", "HTTP-Redirect", "http://127.0.0.1:8981/sso")),
-			[]string{"without TLS"},
+			idp(keyed("signing", goodCert()) + service("SingleSignOnService", "HTTP-Redirect", "http://127.0.0.1:8981/sso") +
+				service("SingleLogoutService", "HTTP-Redirect", "http://127.0.0.1:8981/slo")),
+			[]string{"without TLS: whoever listens there can sign in as anybody", "without TLS: whoever listens there sees who signs out"},
 			func(i directory.IdP) bool { return i.SignInURL == "http://127.0.0.1:8981/sso" },
 		},
 		"an ECDSA and a short RSA key beside a usable one": {
@@ -226,8 +227,9 @@ func TestParse_takes_what_it_can_and_warns(t *testing.T) {
 func TestParse_refuses(t *testing.T) {
 	good := keyed("signing", goodCert())
 	for name, tt := range map[string]struct{ document, want string }{
-		"nothing":                   {"", "no IDPSSODescriptor"},
+		"nothing":                   {" ", "is empty"},
 		"a page of HTML":            {"<html><p>Sign in</html>", "begins with html"},
+		"a web page":                {"<!doctype html><html><p>Sign in</html>", "is a web page"},
 		"a DOCTYPE":                 {`<!DOCTYPE x [<!ENTITY a "b">]>` + plain(), "DOCTYPE"},
 		"an entity of its own":      {strings.Replace(plain(), "sso", "&a;", 1), "not XML"},
 		"a stylesheet":              {`<?xml-stylesheet href="x"?>` + plain(), "processing instruction"},

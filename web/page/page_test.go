@@ -86,11 +86,11 @@ func TestPage_data_is_inert(t *testing.T) {
 
 func TestError_says_what_to_do(t *testing.T) {
 	w := httptest.NewRecorder()
-	page.Error(w, 403, "Sign-in failed", "The account is deactivated.", "06request")
+	page.Error(w, 403, "Sign-in failed", "the account is deactivated", "06request")
 	if w.Code != 403 {
 		t.Errorf("status %d", w.Code)
 	}
-	for _, want := range []string{"<h1>Sign-in failed</h1>", "The account is deactivated.", "<code>06request</code>", `href="/login"`, `<html lang="en">`, `name="viewport"`} {
+	for _, want := range []string{"<h1>Sign-in failed</h1>", "<p>The account is deactivated.</p>", "<code>06request</code>", `href="/login"`, `<html lang="en">`, `name="viewport"`} {
 		if !strings.Contains(w.Body.String(), want) {
 			t.Errorf("no %s in %s", want, w.Body)
 		}
