@@ -60,10 +60,11 @@ type PersonalToken struct {
 type LoginRequest struct {
 	ID         string // of the AuthnRequest
 	Connection Row
-	Browser    string // SHA-256, hexadecimal, of what the browser holds
-	Relay      string // the same of the RelayState
-	ReturnTo   string // a path of ours
-	Test       bool   // an administrator looks at what would happen
+	Browser    string    // SHA-256, hexadecimal, of what the browser holds
+	Relay      string    // the same of the RelayState
+	ReturnTo   string    // a path of ours
+	Test       bool      // an administrator looks at what would happen
+	Session    SessionID // of the browser when it began; empty for none
 	Expires    time.Time
 }
 

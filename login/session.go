@@ -75,10 +75,13 @@ func (s *Service) byToken(ctx context.Context, secret string) (p Person, err err
 }
 
 // Replace gives a browser a new session, and ends the one that it had: a secret that somebody may have planted there, or seen, opens
-// nothing from then on.
-func (s *Service) Replace(w http.ResponseWriter, r *http.Request, c Cookies, actor directory.Actor, secret string) {
-	if old, err := s.Person(r, c); err == nil && old.Session.Row != 0 {
-		if _, err := s.Provision.EndSession(r.Context(), actor, old.Account.Row, old.Session.ID); err != nil && !directory.Is(err, directory.NotFound) {
+// nothing from then on. before is the one that it had when the login began, where that is known; its cookie tells of another.
+func (s *Service) Replace(w http.ResponseWriter, r *http.Request, c Cookies, actor directory.Actor, secret string, before directory.SessionID) {
+	if old, err := s.Person(r, c); err == nil && old.Session.ID != "" {
+		before = old.Session.ID
+	}
+	if before != "" {
+		if _, err := s.Provision.EndSession(r.Context(), actor, 0, before); err != nil && !directory.Is(err, directory.NotFound) {
 			s.Log.Warn("the former session of a browser goes on", "error", err)
 		}
 	}

@@ -91,7 +91,7 @@ func (d *Door) signIn(v *visit) error {
 		return err
 	}
 	try.succeed()
-	d.Login.Replace(v.w, v.Request, d.cookies, v.actor(), secret)
+	d.Login.Replace(v.w, v.Request, d.cookies, v.actor(), secret, "")
 	return v.leave(back)
 }
 

@@ -59,7 +59,7 @@ func (d *Door) signUp(v *visit) error {
 	if err != nil {
 		return err
 	}
-	d.Login.Replace(v.w, v.Request, d.cookies, v.actor(), secret)
+	d.Login.Replace(v.w, v.Request, d.cookies, v.actor(), secret, "")
 	return v.leave(homePath)
 }
 
@@ -124,6 +124,6 @@ func (d *Door) chooseTeam(v *visit) error {
 		return err
 	}
 	d.cookies.Set(v.w, login.NewcomerCookie, "")
-	d.Login.Replace(v.w, v.Request, d.cookies, actor, in.Secret)
+	d.Login.Replace(v.w, v.Request, d.cookies, actor, in.Secret, "")
 	return v.leave(web.LocalPath(in.ReturnTo))
 }

@@ -202,7 +202,7 @@ func (d *Door) signIn(x *exchange, a *arrival) error {
 		d.cookies.Set(x.w, login.NewcomerCookie, in.Secret)
 		return redirect(x, "/welcome")
 	}
-	d.Login.Replace(x.w, x.Request, d.cookies, x.actor(), in.Secret)
+	d.Login.Replace(x.w, x.Request, d.cookies, x.actor(), in.Secret, a.request.Session)
 	return redirect(x, a.returnTo)
 }
 

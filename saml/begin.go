@@ -53,6 +53,9 @@ func (d *Door) ask(x *exchange, returnTo string) error {
 	request := directory.LoginRequest{
 		ID: messageID(), Connection: x.conn.Row, Browser: provision.HashToken(browser), Relay: provision.HashToken(relay), ReturnTo: returnTo, Test: x.test,
 	}
+	if person, err := d.Login.Person(x.Request, d.cookies); err == nil {
+		request.Session = person.Session.ID // the answer comes from elsewhere, without the cookie of a session
+	}
 	if err := d.Provision.BeginLogin(x.Context(), request); err != nil {
 		if e := because(err); e != nil {
 			return d.refuse(x, e)

@@ -9,17 +9,17 @@ import (
 
 // AddLoginRequest stores a login that was begun.
 func (tx *Tx) AddLoginRequest(r *directory.LoginRequest) error {
-	_, err := tx.exec(`insert into login_request (id, connection, browser, relay, return_to, test, expires)
-		values ($1, $2, $3, $4, $5, $6, $7)`,
-		r.ID, int64(r.Connection), r.Browser, r.Relay, r.ReturnTo, r.Test, ms(r.Expires))
+	_, err := tx.exec(`insert into login_request (id, connection, browser, relay, return_to, test, session, expires)
+		values ($1, $2, $3, $4, $5, $6, $7, $8)`,
+		r.ID, int64(r.Connection), r.Browser, r.Relay, r.ReturnTo, r.Test, string(r.Session), ms(r.Expires))
 	return err
 }
 
 // LoginRequest returns a login that was begun and not used, also one whose time is over. Errors: NotFound.
 func (tx *Tx) LoginRequest(id string) (r directory.LoginRequest, err error) {
 	var expires int64
-	ok, err := tx.get(`select id, connection, browser, relay, return_to, test, expires from login_request where id = $1`, []any{id},
-		&r.ID, (*int64)(&r.Connection), &r.Browser, &r.Relay, &r.ReturnTo, &r.Test, &expires)
+	ok, err := tx.get(`select id, connection, browser, relay, return_to, test, session, expires from login_request where id = $1`, []any{id},
+		&r.ID, (*int64)(&r.Connection), &r.Browser, &r.Relay, &r.ReturnTo, &r.Test, (*string)(&r.Session), &expires)
 	r.Expires = at(expires)
 	if err != nil || !ok {
 		return r, notFound("login", "", err)

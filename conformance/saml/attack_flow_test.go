@@ -250,6 +250,9 @@ func TestAttack_24_login_of_somebody_else(t *testing.T) {
 			if b.cookies[s.cookie("")].Value == old.cookies[s.cookie("")].Value {
 				t.Error("the session has the secret of before")
 			}
+			if who := old.username(); who != "" {
+				t.Errorf("the former session goes on, as %q", who)
+			}
 		})
 		t.Run("the cookie of a login is worth nothing after it", func(t *testing.T) {
 			b := s.browser(t)

@@ -34,7 +34,8 @@ create table saml_key (
 	created     bigint not null
 );
 
--- Logins that were begun: each is used once, by the browser that began it. browser and relay are SHA-256 of what it holds.
+-- Logins that were begun: each is used once, by the browser that began it. browser and relay are SHA-256 of what it holds, session
+-- is the one that it had then, empty for none.
 create table login_request (
 	id         text primary key,
 	connection bigint not null references connection (row_id) on delete cascade,
@@ -42,6 +43,7 @@ create table login_request (
 	relay      text not null,
 	return_to  text not null,
 	test       boolean not null,
+	session    text not null,
 	expires    bigint not null
 ) without rowid;
 create index login_request_expires on login_request (expires);
