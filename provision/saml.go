@@ -62,25 +62,36 @@ func (s *Service) setIdP(ctx context.Context, actor directory.Actor, connection,
 	return changed, err
 }
 
+// forgottenAtOnce is from how many identities the subject is taken in one transaction.
+const forgottenAtOnce = 1000
+
 // ForgetSubjects takes their subject from all identities of a connection: whoever signs in next meets their User anew. It is for
-// a change of what the subject is.
+// a change of what the subject is. One that is interrupted has taken some, without an event; the next goes on.
 //
 // Errors: NotFound for the connection.
 func (s *Service) ForgetSubjects(ctx context.Context, actor directory.Actor, connection string) (n int64, err error) {
-	err = s.update(ctx, actor, func(c *change) error {
-		found, err := c.Connection(connection)
+	for {
+		var piece int64
+		err := s.update(ctx, actor, func(c *change) error {
+			found, err := c.Connection(connection)
+			if err != nil {
+				return err
+			}
+			if _, err := c.HoldConnection(found.Row); err != nil {
+				return err
+			}
+			if piece, err = c.Tx.ForgetSubjects(found.Row, forgottenAtOnce); err != nil || piece == forgottenAtOnce || n+piece == 0 {
+				return err
+			}
+			return c.event("saml.forget_subjects", string(found.ID), directory.Changes{"identities": n + piece})
+		})
 		if err != nil {
-			return err
+			return n, err
 		}
-		if _, err := c.HoldConnection(found.Row); err != nil {
-			return err
+		if n += piece; piece < forgottenAtOnce {
+			return n, nil
 		}
-		if n, err = c.Tx.ForgetSubjects(found.Row); err != nil || n == 0 {
-			return err
-		}
-		return c.event("saml.forget_subjects", string(found.ID), directory.Changes{"identities": n})
-	})
-	return n, err
+	}
 }
 
 const (

@@ -285,9 +285,10 @@ func (tx *Tx) Recognition(connection directory.Row) (r Recognition, err error) {
 	return r, err
 }
 
-// ForgetSubjects takes their subject from the identities of a connection and returns how many had one.
-func (tx *Tx) ForgetSubjects(connection directory.Row) (int64, error) {
-	return tx.exec(`update identity set subject = null where connection = $1 and subject is not null`, int64(connection))
+// ForgetSubjects takes their subject from up to limit identities of a connection and returns from how many.
+func (tx *Tx) ForgetSubjects(connection directory.Row, limit int) (int64, error) {
+	return tx.exec(`update identity set subject = null where row_id in
+		(select row_id from identity where connection = $1 and subject is not null limit $2)`, int64(connection), int64(limit))
 }
 
 // HasSubjects reports whether an identity of the connection has a subject.
