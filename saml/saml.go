@@ -122,7 +122,7 @@ func (d *Door) route(w http.ResponseWriter, r *http.Request) error {
 	}
 	record.Route = Base + "{connection}/" + last
 	record.Path = record.Route
-	if r.Method != method {
+	if watched := last == "metadata" && r.Method == http.MethodHead; r.Method != method && !watched {
 		w.Header().Set("Allow", method)
 		return &web.Error{Status: http.StatusMethodNotAllowed, Msg: "this page cannot be asked so"}
 	}
