@@ -451,7 +451,7 @@ type LoginRefusal struct {
 	Detail  string              // for the administrator
 }
 
-// RefuseLogin writes down that somebody was not let in: about the account, or about the connection of the actor.
+// RefuseLogin writes down that somebody was not let in: about the account, where it is known, or about the connection of the actor.
 func (s *Service) RefuseLogin(ctx context.Context, actor directory.Actor, r LoginRefusal) error {
 	return s.update(ctx, actor, func(c *change) error {
 		object := string(r.Account)
@@ -460,7 +460,9 @@ func (s *Service) RefuseLogin(ctx context.Context, actor directory.Actor, r Logi
 			if err != nil {
 				return err
 			}
-			object = string(conn.ID)
+			if object, err = c.personRefused(&conn, r.Subject); err != nil {
+				return err
+			}
 		}
 		changes := directory.Changes{"code": r.Code, "detail": clipText(r.Detail, 1000)}
 		if r.Subject != "" {
@@ -468,6 +470,22 @@ func (s *Service) RefuseLogin(ctx context.Context, actor directory.Actor, r Logi
 		}
 		return c.event("login.refused", object, changes)
 	})
+}
+
+// personRefused returns the id of the account that a subject leads to, or of the connection where it leads to none.
+func (c *change) personRefused(conn *directory.Connection, subject string) (string, error) {
+	if subject == "" {
+		return string(conn.ID), nil
+	}
+	i, err := c.IdentityBySubject(conn.Row, subject)
+	if directory.Is(err, directory.NotFound) || err == nil && i.Account == 0 {
+		return string(conn.ID), nil
+	}
+	if err != nil {
+		return "", err
+	}
+	a, err := c.Account(i.Account)
+	return string(a.ID), err
 }
 
 // clipText shortens a text that others sent.

@@ -142,6 +142,9 @@ func (d *Door) answer(x *exchange, f form) (*arrival, error) {
 		return nil, err
 	}
 	if a.facts, err = verifier.Verify(document, a.request.ID, d.DB.Now()); err != nil {
+		if r, ok := errors.AsType[*assertion.Refusal](err); ok && r.Code == assertion.CodeSignature && x.idp.Source != "" {
+			r.Detail += " (rollcall saml import --connection " + x.conn.Name + " --refresh looks for it)"
+		}
 		return nil, err
 	}
 	err = d.Provision.UseMessage(x.Context(), x.actor(), a.facts.ID, a.request.ID, a.facts.Expires)

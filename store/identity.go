@@ -272,16 +272,21 @@ func (tx *Tx) WasHere(connection directory.Row, subject string) (found bool, err
 
 // Recognition is how many identities of a connection a login can recognise.
 type Recognition struct {
-	Users      int64 `json:"users"`
-	ExternalID int64 `json:"with_external_id"`
-	Subject    int64 `json:"signed_in"` // they have a subject
-	Same       int64 `json:"same"`      // and it is their externalId
+	Users   int64
+	Meeting int64 // they have what a subject is compared with
+	Subject int64 // they have a subject
+	Same    int64 // and it is that
 }
 
-// Recognition counts them. It reads every identity of the connection, so it is for a Search.
-func (tx *Tx) Recognition(connection directory.Row) (r Recognition, err error) {
-	_, err = tx.get(`select count(*), count(external_id), count(subject), count(case when subject = external_id then 1 end)
-		from identity where connection = $1`, []any{int64(connection)}, &r.Users, &r.ExternalID, &r.Subject, &r.Same)
+// Recognition counts them, by what stands at a path of the document; the path externalId is that column. It reads every identity of the
+// connection, so it is for a Search.
+func (tx *Tx) Recognition(connection directory.Row, path []string) (r Recognition, err error) {
+	value, args := `external_id`, []any{int64(connection)}
+	if len(path) != 1 || path[0] != directory.MeetsExternalID {
+		value, args = tx.d.jsonText(tx.d.document, "$2"), append(args, tx.d.jsonPath(path))
+	}
+	_, err = tx.get(`select count(*), count(`+value+`), count(subject), count(case when subject = `+value+` then 1 end)
+		from identity i where i.connection = $1`, args, &r.Users, &r.Meeting, &r.Subject, &r.Same)
 	return r, err
 }
 

@@ -196,6 +196,9 @@ func (c *call) showImported(conn *directory.Connection, done *provision.Imported
 	for _, w := range done.Warnings {
 		c.note("warning: %s", w)
 	}
+	if !from.DryRun && done.Another {
+		c.note("warning: people are recognised by the subjects that the former identity provider gave them: unless the new one gives the same people the same, run rollcall saml forget --connection %s --confirm", conn.Name)
+	}
 	if from.DryRun && done.Another && !from.Force {
 		c.note("warning: this is another identity provider than before: it will be refused without --force")
 	}

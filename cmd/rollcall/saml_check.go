@@ -21,11 +21,19 @@ type samlCheck struct {
 
 // samlTested is what `saml test --json` tells.
 type samlTested struct {
-	Connection string            `json:"connection"`
-	OK         bool              `json:"ok"`
-	Checks     []samlCheck       `json:"checks"`
-	People     store.Recognition `json:"people"`
-	TestURL    string            `json:"test_url"`
+	Connection string      `json:"connection"`
+	OK         bool        `json:"ok"`
+	Checks     []samlCheck `json:"checks"`
+	People     samlPeople  `json:"people"`
+	TestURL    string      `json:"test_url"`
+}
+
+// samlPeople are the Users of the connection: how many there are, can be met by a subject, have one, and the right one.
+type samlPeople struct {
+	Users    int64 `json:"users"`
+	Meeting  int64 `json:"meeting"`
+	SignedIn int64 `json:"signed_in"`
+	Same     int64 `json:"same"`
 }
 
 func (t *samlTested) add(name string, ok bool, format string, args ...any) {
@@ -82,6 +90,8 @@ func (c *call) testSAML(name string) (*samlTested, error) {
 		t.add("our address", true, "%s", *at)
 	} else if at != nil {
 		t.add("our address", false, "%s is not https: say serve --base-url https://…, as clients call the server", *at)
+	} else {
+		t.add("our address", true, "is known to the server alone: it is what serve --base-url says, and must be https")
 	}
 	t.TestURL = ours.test(conn.Name)
 	if err := c.testIdP(t, &conn); err != nil {
@@ -144,17 +154,18 @@ func daysLeft(conn *directory.Connection, days int) string {
 
 // testPeople compares the subjects of those who have signed in with what SCIM says of them.
 func (c *call) testPeople(t *samlTested, conn *directory.Connection) error {
-	err := c.db.Search(c.ctx, func(tx *store.Tx) (err error) { t.People, err = tx.Recognition(conn.Row); return err })
+	meets := conn.Setting(directory.SAMLMeets)
+	var r store.Recognition
+	err := c.db.Search(c.ctx, func(tx *store.Tx) (err error) {
+		r, err = tx.Recognition(conn.Row, directory.AttributePath(meets))
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	p := &t.People
-	if conn.Setting(directory.SAMLMeets) == directory.MeetsExternalID {
-		t.add("people", p.Users == 0 || p.ExternalID > 0, "%d of %d Users have an externalId", p.ExternalID, p.Users)
-		t.add("subjects", p.Same == p.Subject, "%d have signed in, and the subject of %d is their externalId", p.Subject, p.Same)
-	} else {
-		t.add("subjects", true, "%d of %d Users have signed in", p.Subject, p.Users)
-	}
+	t.People = samlPeople{r.Users, r.Meeting, r.Subject, r.Same}
+	t.add("people", r.Users == 0 || r.Meeting > 0, "%d of %d Users have %s, which their subject is to be", r.Meeting, r.Users, meets)
+	t.add("subjects", r.Same == r.Subject, "%d have signed in, and the subject of %d is their %s", r.Subject, r.Same, meets)
 	return nil
 }
 
