@@ -1,6 +1,7 @@
 package portal
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 
@@ -111,7 +112,7 @@ func (d *Door) chooseTeam(v *visit) error {
 		if err := d.Provision.RefuseLogin(v.Context(), actor, string(denied.Code), denied.Detail); err != nil {
 			return err
 		}
-		page.Error(v.w, http.StatusForbidden, "Sign-in failed", refusals[denied.Code], record.RequestID)
+		page.Error(v.w, http.StatusForbidden, "Sign-in failed", cmp.Or(refusals[denied.Code], "You cannot be let in. Please ask your administrator."), record.RequestID)
 		return nil
 	}
 	switch {
@@ -129,8 +130,9 @@ func (d *Door) chooseTeam(v *visit) error {
 
 // refusals are what a person reads whose first login comes to nothing.
 var refusals = map[directory.DenialCode]string{
-	directory.Deactivated:  "Your account is deactivated. Please ask your administrator.",
-	directory.Removed:      "Your account was removed. Please ask your administrator.",
-	directory.AddressTaken: "Your e-mail address or name is already used by another account. Please ask your administrator.",
-	directory.Disabled:     "Single sign-on is switched off here. Please ask your administrator.",
+	directory.NotProvisioned: "You have no account here yet: you were not provisioned. Please ask your administrator.",
+	directory.Deactivated:    "Your account is deactivated. Please ask your administrator.",
+	directory.Removed:        "Your account was removed. Please ask your administrator.",
+	directory.AddressTaken:   "Your e-mail address or name is already used by another account. Please ask your administrator.",
+	directory.Disabled:       "Single sign-on is switched off here. Please ask your administrator.",
 }

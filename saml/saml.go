@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -46,7 +47,7 @@ type Door struct {
 	Provision *provision.Service
 	Login     *login.Service
 	Log       *slog.Logger
-	BaseURL   string // what clients call us, such as https://chat.example.com, without a path; empty: what the request says
+	BaseURL   string // what clients call us, such as https://chat.example.com, without a path; empty: what the request says, if that is a loopback address
 	Proxies   web.Proxies
 	Metrics   *web.Metrics // nil: nothing is counted
 	// Failures limits refused logins, at this door and at those that share it.
@@ -105,6 +106,24 @@ func (d *Door) endpoints(name string) map[string]handler {
 // errNowhere is the answer for a connection that is not there, and for one without single sign-on alike.
 var errNowhere = &web.Error{Status: http.StatusNotFound, Msg: "there is no such page"}
 
+// errNameless is the answer to whoever calls us by a name that only the request says is ours. What an identity provider says is for the
+// service of a name; whoever runs another one would hand on what was said to it, and call us so. Nobody elsewhere gets what is sent to
+// a loopback address.
+//
+// SAML profiles, section 4.1.4.3.
+var errNameless = &web.Error{
+	Status: http.StatusMisdirectedRequest, Msg: "This server does not know what it is called: start it by rollcall serve --base-url https://…",
+}
+
+// isLoopback reports whether a host, perhaps with a port, is the machine that names it.
+func isLoopback(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	a, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return host == "localhost" || err == nil && a.IsLoopback()
+}
+
 func (d *Door) serve(w http.ResponseWriter, r *http.Request) {
 	if err := d.route(w, r); err != nil {
 		d.writeError(w, r, err)
@@ -127,6 +146,10 @@ func (d *Door) route(w http.ResponseWriter, r *http.Request) error {
 			w.Header().Set("Allow", method)
 		}
 		return &web.Error{Status: http.StatusMethodNotAllowed, Msg: "this page cannot be asked so"}
+	}
+	if d.BaseURL == "" && !isLoopback(r.Host) {
+		record.Reason = "there is no --base-url"
+		return errNameless
 	}
 	x := &exchange{Request: r, w: w}
 	var err error
