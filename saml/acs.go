@@ -32,6 +32,8 @@ const (
 	usualForm = 256 << 10
 	// largeForms is how many larger ones are read and verified at once. Others wait.
 	largeForms = 4
+	// usualForms is how many of the others are verified at once: the tree of one may take twenty times its bytes.
+	usualForms = 32
 	// largeWait is how long one waits.
 	largeWait = 10 * time.Second
 )
@@ -57,6 +59,10 @@ func (d *Door) consume(x *exchange) error {
 	if err != nil {
 		return err
 	}
+	if d.usual.Acquire(x.Context(), 1) != nil {
+		return errBusy
+	}
+	defer d.usual.Release(1)
 	a, err := d.answer(x, form)
 	switch {
 	case err == nil && a == nil: // answered

@@ -57,6 +57,7 @@ type Door struct {
 	begun   *web.Limiter[netip.Addr]
 	user    *schema.Resource
 	large   *semaphore.Weighted // of forms
+	usual   *semaphore.Weighted // of all of them, once they are read
 	keys    keyring
 }
 
@@ -66,6 +67,7 @@ func (d *Door) Handler() http.Handler {
 	d.begun = web.NewLimiter[netip.Addr](beginRate, beginBurst, time.Now)
 	d.user = schema.User()
 	d.large = semaphore.NewWeighted(largeForms)
+	d.usual = semaphore.NewWeighted(usualForms)
 	return &web.Door{Handler: http.HandlerFunc(d.serve), Error: d.writeError, Log: d.Log, Metrics: d.Metrics, Proxies: d.Proxies}
 }
 
