@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io"
 	"mime"
 	"net/http"
@@ -30,8 +31,10 @@ const maxForm = assertion.MaxBytes*3/2 + 64<<10
 const (
 	// usualForm is larger than a response without thousands of groups.
 	usualForm = 256 << 10
-	// largeForms is how many larger ones are read and verified at once. Others wait.
+	// largeForms is how many larger ones are read and verified at once, half of them from one address: whoever sends slowly does not
+	// keep others out. Others wait, up to largeQueue of a lane.
 	largeForms = 4
+	largeQueue = 100
 	// usualForms is how many of the others are verified at once: the tree of one may take twenty times its bytes.
 	usualForms = 32
 	// largeWait is how long one waits.
@@ -50,10 +53,11 @@ func (d *Door) consume(x *exchange) error {
 	if n := x.ContentLength; n < 0 || usualForm < n && n <= maxForm { // anybody can send it, and it takes many times its bytes
 		ctx, cancel := context.WithTimeout(x.Context(), largeWait)
 		defer cancel()
-		if d.large.Acquire(ctx, 1) != nil {
+		lane := d.lane(x)
+		if d.large.Enter(ctx, lane, false) != nil {
 			return errBusy
 		}
-		defer d.large.Release(1)
+		defer d.large.Leave(lane)
 	}
 	form, err := readForm(x)
 	if err != nil {
@@ -76,6 +80,12 @@ func (d *Door) consume(x *exchange) error {
 		return d.refuse(x, e)
 	}
 	return err
+}
+
+// lane is the line in which the address of a request waits. There are few, and which one it is cannot be foreseen.
+func (d *Door) lane(x *exchange) byte {
+	address := web.AddressKey(web.RecordOf(x.Context()).Client).As16()
+	return byte(maphash.Bytes(d.seed, address[:]))
 }
 
 // form is what a browser posts.

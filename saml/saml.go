@@ -11,6 +11,7 @@ package saml
 import (
 	"context"
 	"errors"
+	"hash/maphash"
 	"log/slog"
 	"net"
 	"net/http"
@@ -56,7 +57,8 @@ type Door struct {
 	cookies login.Cookies
 	begun   *web.Limiter[netip.Addr]
 	user    *schema.Resource
-	large   *semaphore.Weighted // of forms
+	large   *web.Gate[byte]     // of forms, by lane
+	seed    maphash.Seed        // of lanes
 	usual   *semaphore.Weighted // of all of them, once they are read
 	keys    keyring
 }
@@ -66,7 +68,7 @@ func (d *Door) Handler() http.Handler {
 	d.cookies = login.CookiesFor(d.BaseURL)
 	d.begun = web.NewLimiter[netip.Addr](beginRate, beginBurst, time.Now)
 	d.user = schema.User()
-	d.large = semaphore.NewWeighted(largeForms)
+	d.large, d.seed = web.NewGate[byte](largeForms, largeQueue), maphash.MakeSeed()
 	d.usual = semaphore.NewWeighted(usualForms)
 	return &web.Door{Handler: http.HandlerFunc(d.serve), Error: d.writeError, Log: d.Log, Metrics: d.Metrics, Proxies: d.Proxies}
 }
