@@ -43,7 +43,7 @@ func TestPerson_by_session_and_by_token(t *testing.T) {
 	each(t, func(h *house) {
 		ada := h.localUser("ada", hashOf(h.T, right))
 		secret := h.session(ada)
-		_, token, err := h.s.CreatePersonalToken(h.Context(), admin, ada.Row, "cron")
+		_, token, err := h.s.CreatePersonalToken(h.Context(), admin, ada.Row, "", "cron")
 		if err != nil {
 			h.Fatal(err)
 		}
@@ -93,7 +93,7 @@ func TestPerson_use_is_noted_and_keeps_a_session_alive(t *testing.T) {
 	each(t, func(h *house) {
 		ada := h.localUser("ada", hashOf(h.T, right))
 		secret := h.session(ada)
-		_, token, err := h.s.CreatePersonalToken(h.Context(), admin, ada.Row, "cron")
+		_, token, err := h.s.CreatePersonalToken(h.Context(), admin, ada.Row, "", "cron")
 		if err != nil {
 			h.Fatal(err)
 		}

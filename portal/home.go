@@ -197,7 +197,7 @@ func (d *Door) makeToken(v *visit) error {
 	if err != nil {
 		return err
 	}
-	t, secret, err := d.Provision.CreatePersonalToken(v.Context(), v.actor(), p.Account.Row, v.form["description"])
+	t, secret, err := d.Provision.CreatePersonalToken(v.Context(), v.actor(), p.Account.Row, p.Session.ID, v.form["description"])
 	if err != nil {
 		return err
 	}

@@ -97,7 +97,7 @@ func TestMe_tells_nobody_else(t *testing.T) {
 			guess.with("Authorization", wrong).get("/me").code(401)
 		}
 		guess.with("Authorization", "Bearer rcp_wrong").get("/me").code(429)
-		_, secret, err := h.s.CreatePersonalToken(t.Context(), admin, h.account("ada").Row, "x")
+		_, secret, err := h.s.CreatePersonalToken(t.Context(), admin, h.account("ada").Row, "", "x")
 		h.must(err)
 		guess.with("Authorization", "bearer "+secret).get("/me").code(200) // never in the way of a right one
 		_, err = h.s.SetAdmin(t.Context(), directory.Actor{Name: "test"}, "ada", true)

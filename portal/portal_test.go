@@ -173,7 +173,7 @@ func TestPortal_nothing_opens_after_deactivation(t *testing.T) {
 		h.must(err)
 		in, err := h.signIn("00u1", "jo@x.test")
 		h.must(err)
-		_, token, err := h.s.CreatePersonalToken(t.Context(), admin, i.Account, "cron")
+		_, token, err := h.s.CreatePersonalToken(t.Context(), admin, i.Account, "", "cron")
 		h.must(err)
 		b, program, local := h.browser(), h.browser().with("Authorization", "Bearer "+token), h.browser()
 		b.cookies[sessionCookie] = in.Secret

@@ -188,7 +188,8 @@ func (s *Service) BindIdentity(ctx context.Context, actor directory.Actor, id di
 	})
 }
 
-// RebindIdentity moves an identity to another account. The account that it managed is closed and its e-mail free.
+// RebindIdentity moves an identity to another account. The account that it managed is closed and its e-mail free; the sessions and
+// personal tokens of the one that it leaves end.
 //
 // Errors: NotFound; Conflict when the identity is bound to that account already.
 func (s *Service) RebindIdentity(ctx context.Context, actor directory.Actor, id directory.IdentityID, account string) error {
@@ -211,6 +212,9 @@ func (s *Service) RebindIdentity(ctx context.Context, actor directory.Actor, id 
 			if err != nil {
 				return err
 			}
+			if err := c.shut(left.Row, changes); err != nil { // an account that lives on has tokens that the person made
+				return err
+			}
 			changes["account"] = [2]any{string(left.ID), string(a.ID)}
 			if old.Manages {
 				changes["closed"] = string(left.ID)
@@ -220,7 +224,8 @@ func (s *Service) RebindIdentity(ctx context.Context, actor directory.Actor, id 
 	})
 }
 
-// UnbindIdentity parts an identity from its account, which stays as it is and is managed by nobody.
+// UnbindIdentity parts an identity from its account, which stays as it is and is managed by nobody. Whoever was signed in there, or
+// has a personal token of it, is out.
 //
 // Errors: NotFound; Conflict when the identity is bound to nothing.
 func (s *Service) UnbindIdentity(ctx context.Context, actor directory.Actor, id directory.IdentityID) error {
@@ -242,6 +247,9 @@ func (s *Service) UnbindIdentity(ctx context.Context, actor directory.Actor, id 
 		}
 		changes := directory.Changes{"account": [2]any{string(a.ID), nil}}
 		if err := c.putAccount(&before, &a, changes); err != nil {
+			return err
+		}
+		if err := c.shut(a.Row, changes); err != nil {
 			return err
 		}
 		if err := c.settle([]directory.Row{a.Row}, changes); err != nil {

@@ -100,8 +100,8 @@ func (s *Service) SignIn(ctx context.Context, actor directory.Actor, a directory
 	return s.welcome(ctx, actor, &a, &b)
 }
 
-// errMet rolls back a first login during which the same person came in by another one.
-var errMet = directory.Errorf(directory.Unavailable, "", "the same person signs in elsewhere at this moment")
+// errMet rolls back a first login during which the same person came in by another one, or the User that it met was changed.
+var errMet = directory.Errorf(directory.Unavailable, "", "the same person signs in elsewhere, or is changed, at this moment")
 
 // updateAgain is update for a fn that may meet errMet: then it runs once more, and finds the person.
 func (s *Service) updateAgain(ctx context.Context, actor directory.Actor, fn func(*change) error) error {
@@ -152,7 +152,7 @@ func taken(detail string) error {
 
 // meeting looks for the identities that meet a subject by something other than their externalId, which no index leads to. Nil:
 // there is no need.
-func (s *Service) meeting(ctx context.Context, actor directory.Actor, a *directory.Asserted) (ids []directory.IdentityID, err error) {
+func (s *Service) meeting(ctx context.Context, actor directory.Actor, a *directory.Asserted) (found []directory.Identity, err error) {
 	var path []string
 	err = s.DB.View(ctx, func(tx *store.Tx) error {
 		conn, err := tx.ConnectionAt(actor.Connection)
@@ -169,17 +169,14 @@ func (s *Service) meeting(ctx context.Context, actor directory.Actor, a *directo
 		return nil, err
 	}
 	err = s.DB.Search(ctx, func(tx *store.Tx) error {
-		found, err := tx.IdentitiesMeeting(actor.Connection, path, a.Subject)
-		for _, i := range found {
-			ids = append(ids, i.ID)
-		}
+		found, err = tx.IdentitiesMeeting(actor.Connection, path, a.Subject)
 		return err
 	})
-	return ids, err
+	return found, err
 }
 
 // enter finds, binds or makes the identity and the account of a person. The account is held and active when it succeeds.
-func (c *change) enter(a *directory.Asserted, meeting []directory.IdentityID) (in SignedIn, err error) {
+func (c *change) enter(a *directory.Asserted, meeting []directory.Identity) (in SignedIn, err error) {
 	conn, err := c.ConnectionAt(c.actor.Connection)
 	if err != nil {
 		return in, err
@@ -200,11 +197,15 @@ func (c *change) enter(a *directory.Asserted, meeting []directory.IdentityID) (i
 	if err != nil {
 		return in, err
 	}
+	seen := before.Version
 	if _, err := c.HoldIdentity(conn.Row, before.ID); err != nil {
 		return in, err
 	}
 	if before, err = c.IdentityByID(before.ID); err != nil {
 		return in, err
+	}
+	if before.Subject == "" && before.Version != seen { // SCIM may have made it another person's between the look and the hold
+		return in, errMet
 	}
 	switch {
 	case before.Subject != "" && before.Subject != a.Subject:
@@ -229,7 +230,7 @@ func (c *change) enter(a *directory.Asserted, meeting []directory.IdentityID) (i
 }
 
 // personOf returns the identity whose subject a login proved, or that may get it. Errors: NotFound; *directory.Denial.
-func (c *change) personOf(conn *directory.Connection, a *directory.Asserted, meeting []directory.IdentityID) (i directory.Identity, err error) {
+func (c *change) personOf(conn *directory.Connection, a *directory.Asserted, meeting []directory.Identity) (i directory.Identity, err error) {
 	i, err = c.IdentityBySubject(conn.Row, a.Subject)
 	if !directory.Is(err, directory.NotFound) {
 		return i, err
@@ -241,7 +242,7 @@ func (c *change) personOf(conn *directory.Connection, a *directory.Asserted, mee
 	case 0:
 		return i, err
 	case 1:
-		return c.IdentityByID(meeting[0])
+		return meeting[0], nil
 	}
 	return i, &directory.Denial{Code: directory.AmbiguousSubject, Detail: "several Users have the subject as their " + conn.Setting(directory.SAMLMeets)}
 }

@@ -265,7 +265,7 @@ func TestSignIn_while_inactive(t *testing.T) {
 		i := h.user("jo")
 		in, err := h.signIn(says("ext-jo", "jo@x.test"))
 		h.must(err)
-		_, token, err := h.s.CreatePersonalToken(h.ctx(), h.admin, i.Account, "cron")
+		_, token, err := h.s.CreatePersonalToken(h.ctx(), h.admin, i.Account, "", "cron")
 		h.must(err)
 
 		h.activate(i.ID, false)
@@ -278,7 +278,7 @@ func TestSignIn_while_inactive(t *testing.T) {
 		if h.accountOf(i).Active {
 			t.Error("a login has activated the account")
 		}
-		_, _, err = h.s.CreatePersonalToken(h.ctx(), h.admin, i.Account, "cron")
+		_, _, err = h.s.CreatePersonalToken(h.ctx(), h.admin, i.Account, "", "cron")
 		h.fails(err, directory.Forbidden, "")
 
 		h.activate(i.ID, true)

@@ -184,10 +184,12 @@ const (
 	maxDescription    = 100
 )
 
-// CreatePersonalToken makes a token of an account and returns it with the secret, which is kept nowhere and shown once.
+// CreatePersonalToken makes a token of an account and returns it with the secret, which is kept nowhere and shown once. by is the
+// session that asks, empty for none: a token must not outlive what ended it in the same moment.
 //
-// Errors: Invalid for a description that is no name; Limit; *directory.Denial for an account that is not active.
-func (s *Service) CreatePersonalToken(ctx context.Context, actor directory.Actor, account directory.Row, description string) (directory.PersonalToken, string, error) {
+// Errors: Invalid for a description that is no name; Limit; NotFound for a session that is gone; *directory.Denial for an account that
+// is not active.
+func (s *Service) CreatePersonalToken(ctx context.Context, actor directory.Actor, account directory.Row, by directory.SessionID, description string) (directory.PersonalToken, string, error) {
 	var t directory.PersonalToken
 	secret := NewSecret("rcp_")
 	if err := directory.CheckName("description", description); err != nil {
@@ -203,6 +205,11 @@ func (s *Service) CreatePersonalToken(ctx context.Context, actor directory.Actor
 		}
 		if !a.Active {
 			return &directory.Denial{Code: directory.Deactivated, Detail: "the account is deactivated"}
+		}
+		if by != "" {
+			if _, err := c.SessionByID(by); err != nil {
+				return err
+			}
 		}
 		have, err := c.PersonalTokens(account)
 		if err != nil {

@@ -57,7 +57,7 @@ func TestSession_against_deactivation(t *testing.T) {
 			},
 			"personal token against suspension": {
 				func() error {
-					_, _, err := h.s.CreatePersonalToken(h.ctx(), h.admin, a.Row, "x")
+					_, _, err := h.s.CreatePersonalToken(h.ctx(), h.admin, a.Row, "", "x")
 					return err
 				},
 				func() error { _, err := h.s.SuspendAccount(h.ctx(), h.admin, "jo"); return err },
@@ -226,10 +226,10 @@ func TestPersonalToken_rules(t *testing.T) {
 	each(t, "okta", func(h *house) {
 		jo, bo := h.localUser("jo", ""), h.localUser("bo", "")
 		for _, wrong := range []string{"", " ", strings.Repeat("x", 101), "a\nb"} {
-			_, _, err := h.s.CreatePersonalToken(h.ctx(), h.admin, jo.Row, wrong)
+			_, _, err := h.s.CreatePersonalToken(h.ctx(), h.admin, jo.Row, "", wrong)
 			h.fails(err, directory.Invalid, "")
 		}
-		token, secret, err := h.s.CreatePersonalToken(h.ctx(), h.admin, jo.Row, "cron")
+		token, secret, err := h.s.CreatePersonalToken(h.ctx(), h.admin, jo.Row, "", "cron")
 		h.must(err)
 		if !strings.HasPrefix(secret, "rcp_") || len(secret) < 40 {
 			t.Errorf("the secret has %d characters", len(secret))
@@ -238,10 +238,10 @@ func TestPersonalToken_rules(t *testing.T) {
 		h.must(h.s.RevokePersonalToken(h.ctx(), h.admin, jo.Row, token.ID))
 		h.fails(h.s.RevokePersonalToken(h.ctx(), h.admin, jo.Row, token.ID), directory.NotFound, "")
 		for range 100 {
-			_, _, err = h.s.CreatePersonalToken(h.ctx(), h.admin, jo.Row, "cron")
+			_, _, err = h.s.CreatePersonalToken(h.ctx(), h.admin, jo.Row, "", "cron")
 			h.must(err)
 		}
-		_, _, err = h.s.CreatePersonalToken(h.ctx(), h.admin, jo.Row, "cron")
+		_, _, err = h.s.CreatePersonalToken(h.ctx(), h.admin, jo.Row, "", "cron")
 		h.fails(err, directory.Limit, "")
 	})
 }
@@ -267,7 +267,7 @@ func TestAccount_that_a_connection_takes_over_is_left_by_who_was_there(t *testin
 			a := h.localUser(name, "hash")
 			secret, err := h.openSession(a, "hash")
 			h.must(err)
-			_, token, err := h.s.CreatePersonalToken(h.ctx(), h.admin, a.Row, "cron")
+			_, token, err := h.s.CreatePersonalToken(h.ctx(), h.admin, a.Row, "", "cron")
 			h.must(err)
 			id := take(a)
 			if i := h.identity(id); i.Account != a.Row || !i.Manages {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io"
 	"net/http"
 	"strings"
@@ -29,8 +30,12 @@ const (
 	// usualForm is larger than a response without thousands of groups. A form that does not say its length, as every browser does, may
 	// have no more: it would have to be read to be refused.
 	usualForm = 256 << 10
-	// largeForms is how many larger ones are read and verified at once. Others wait.
+	// largeForms is how many larger ones are read and verified at once, half of them from one address: whoever sends slowly does not
+	// keep others out. Others wait, up to largeQueue of a lane.
 	largeForms = 4
+	largeQueue = 100
+	// usualForms is how many of the others are verified at once: the tree of one may take twenty times its bytes.
+	usualForms = 32
 	// largeWait is how long one waits for its turn, and largeTime how long it may take to arrive.
 	largeWait = 10 * time.Second
 	largeTime = 30 * time.Second
@@ -48,16 +53,21 @@ func (d *Door) consume(x *exchange) error {
 	if n := x.ContentLength; usualForm < n && n <= maxForm { // anybody can send it, and it takes many times its bytes
 		ctx, cancel := context.WithTimeout(x.Context(), largeWait)
 		defer cancel()
-		if d.large.Acquire(ctx, 1) != nil {
+		lane := d.lane(x)
+		if d.large.Enter(ctx, lane, false) != nil {
 			return errBusy
 		}
-		defer d.large.Release(1)
+		defer d.large.Leave(lane)
 		x.Body = prompt{x.Body, time.Now().Add(largeTime)}
 	}
 	form, err := readForm(x)
 	if err != nil {
 		return err
 	}
+	if d.usual.Acquire(x.Context(), 1) != nil {
+		return errBusy
+	}
+	defer d.usual.Release(1)
 	a, err := d.answer(x, form)
 	switch {
 	case err == nil && a == nil: // answered
@@ -84,6 +94,12 @@ func (p prompt) Read(b []byte) (int, error) {
 		return 0, &web.Error{Status: http.StatusRequestTimeout, Msg: "the response arrives too slowly"}
 	}
 	return p.ReadCloser.Read(b)
+}
+
+// lane is the line in which the address of a request waits. There are few, and which one it is cannot be foreseen.
+func (d *Door) lane(x *exchange) byte {
+	address := web.AddressKey(web.RecordOf(x.Context()).Client).As16()
+	return byte(maphash.Bytes(d.seed, address[:]))
 }
 
 // form is what a browser posts.

@@ -11,7 +11,9 @@ package saml
 import (
 	"context"
 	"errors"
+	"hash/maphash"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -46,7 +48,7 @@ type Door struct {
 	Provision *provision.Service
 	Login     *login.Service
 	Log       *slog.Logger
-	BaseURL   string // what clients call us, such as https://chat.example.com, without a path; empty: what the request says
+	BaseURL   string // what clients call us, such as https://chat.example.com, without a path; empty: what the request says, if that is a loopback address
 	Proxies   web.Proxies
 	Metrics   *web.Metrics // nil: nothing is counted
 	// Failures limits refused logins, at this door and at those that share it.
@@ -55,7 +57,9 @@ type Door struct {
 	cookies login.Cookies
 	begun   *web.Limiter[netip.Addr]
 	user    *schema.Resource
-	large   *semaphore.Weighted // of forms
+	large   *web.Gate[byte]     // of forms, by lane
+	seed    maphash.Seed        // of lanes
+	usual   *semaphore.Weighted // of all of them, once they are read
 	keys    keyring
 }
 
@@ -64,7 +68,8 @@ func (d *Door) Handler() http.Handler {
 	d.cookies = login.CookiesFor(d.BaseURL)
 	d.begun = web.NewLimiter[netip.Addr](beginRate, beginBurst, time.Now)
 	d.user = schema.User()
-	d.large = semaphore.NewWeighted(largeForms)
+	d.large, d.seed = web.NewGate[byte](largeForms, largeQueue), maphash.MakeSeed()
+	d.usual = semaphore.NewWeighted(usualForms)
 	return &web.Door{Handler: http.HandlerFunc(d.serve), Error: d.writeError, Log: d.Log, Metrics: d.Metrics, Proxies: d.Proxies}
 }
 
@@ -106,6 +111,24 @@ func (d *Door) endpoint(name string) (method string, handle handler) {
 // errNowhere is the answer for a connection that is not there, and for one without single sign-on alike.
 var errNowhere = &web.Error{Status: http.StatusNotFound, Msg: "there is no such page"}
 
+// errNameless is the answer to whoever calls us by a name that only the request says is ours. What an identity provider says is for the
+// service of a name; whoever runs another one would hand on what was said to it, and call us so. Nobody elsewhere gets what is sent to
+// a loopback address.
+//
+// SAML profiles, section 4.1.4.3.
+var errNameless = &web.Error{
+	Status: http.StatusMisdirectedRequest, Msg: "This server does not know what it is called: start it by rollcall serve --base-url https://…",
+}
+
+// isLoopback reports whether a host, perhaps with a port, is the machine that names it.
+func isLoopback(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	a, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return host == "localhost" || err == nil && a.IsLoopback()
+}
+
 func (d *Door) serve(w http.ResponseWriter, r *http.Request) {
 	if err := d.route(w, r); err != nil {
 		d.writeError(w, r, err)
@@ -125,6 +148,10 @@ func (d *Door) route(w http.ResponseWriter, r *http.Request) error {
 	if watched := last == "metadata" && r.Method == http.MethodHead; r.Method != method && !watched {
 		w.Header().Set("Allow", method)
 		return &web.Error{Status: http.StatusMethodNotAllowed, Msg: "this page cannot be asked so"}
+	}
+	if d.BaseURL == "" && !isLoopback(r.Host) {
+		record.Reason = "there is no --base-url"
+		return errNameless
 	}
 	x := &exchange{Request: r, w: w}
 	var err error
