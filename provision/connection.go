@@ -86,6 +86,9 @@ func (s *Service) changeConnection(ctx context.Context, actor directory.Actor, n
 			if err := c.checkNoSubjects(&conn); err != nil {
 				return err
 			}
+			if err := c.EndLogins(conn.Row); err != nil { // they would bring a subject of the former kind
+				return err
+			}
 		}
 		if err := c.PutConnection(&conn); err != nil {
 			return err

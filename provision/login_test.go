@@ -529,3 +529,32 @@ func TestUseMessage_counts_once(t *testing.T) {
 		h.must(h.s.UseMessage(h.ctx(), h.samlOf(entra), "_a", "", until)) // another's message
 	})
 }
+
+func TestNewcomer_of_another_identity_provider_or_subject_chooses_nothing(t *testing.T) {
+	each(t, "okta", func(h *house) {
+		h.set("first_login=create")
+		team := h.openTeam("eng")
+		idp := directory.IdP{EntityID: "https://one.test", SignInURL: "https://one.test/sso"}
+		for what, change := range map[string]func() error{
+			"another identity provider": func() error {
+				other := idp
+				other.EntityID = "https://two.test"
+				_, err := h.s.SetIdP(h.ctx(), h.admin, "okta", other, directory.Changes{}, true)
+				return err
+			},
+			"another subject": func() error {
+				_, err := h.s.ConfigureConnection(h.ctx(), h.admin, "okta", map[string]string{directory.SAMLSubject: "employeeNumber"})
+				return err
+			},
+		} {
+			_, err := h.s.SetIdP(h.ctx(), h.admin, "okta", idp, directory.Changes{}, true)
+			h.must(err)
+			secret := h.newcomer(says("sub-1", "ada@x.test"))
+			h.must(change())
+			if in, err := h.choose(secret, team.ID); !directory.Is(err, directory.NotFound) {
+				t.Errorf("%s: %+v, %v", what, in, err)
+			}
+			h.set("saml_subject=")
+		}
+	})
+}

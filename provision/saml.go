@@ -57,6 +57,11 @@ func (s *Service) setIdP(ctx context.Context, actor directory.Actor, connection,
 		if err := c.PutIdP(&idp); err != nil || !changed {
 			return err
 		}
+		if before.EntityID != idp.EntityID { // what the former one said counts no more
+			if err := c.EndLogins(conn.Row); err != nil {
+				return err
+			}
+		}
 		return c.event(action, string(conn.ID), changes)
 	})
 	return changed, err

@@ -33,6 +33,15 @@ func (tx *Tx) TakeLoginRequest(id string) (bool, error) {
 	return n > 0, err
 }
 
+// EndLogins removes the logins that were begun at a connection, and the newcomers who came by it.
+func (tx *Tx) EndLogins(connection directory.Row) error {
+	if _, err := tx.exec(`delete from login_request where connection = $1`, int64(connection)); err != nil {
+		return err
+	}
+	_, err := tx.exec(`delete from newcomer where connection = $1`, int64(connection))
+	return err
+}
+
 // See notes a message of a connection's identity provider until it expires, and reports whether it was not seen before.
 func (tx *Tx) See(connection directory.Row, id string, expires time.Time) (isNew bool, err error) {
 	n, err := tx.exec(`insert into seen (connection, id, expires) values ($1, $2, $3) on conflict do nothing`, int64(connection), id, ms(expires))
