@@ -90,7 +90,7 @@ func TestFault_16_groups_make_nobody_an_administrator(t *testing.T) {
 		c.send("PUT /Groups/{Engineering}", `{"displayName":"Engineering","isAdmin":true,"members":[`+member+`]}`).code(200)
 		c.real("pat pat@x.test suspended\nsam sam@x.test active")
 		for _, name := range []string{"pat", "sam"} {
-			if shown := s.CLI(t, "user", "show", name, "--json"); strings.Contains(strings.ReplaceAll(shown, `"system_admin"`, ""), "admin") {
+			if shown := s.CLI(t, "user", "show", name, "--json"); strings.Contains(strings.NewReplacer(`"system_admin"`, "", `"admin": false`, "").Replace(shown), "admin") {
 				t.Errorf("%s is an administrator: %s", name, shown)
 			}
 		}

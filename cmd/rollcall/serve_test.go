@@ -64,11 +64,13 @@ func (s *sink) Write(p []byte) (int, error) {
 	return s.text.Write(p)
 }
 
-func (s *sink) lines() int {
+func (s *sink) String() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return strings.Count(s.text.String(), "\n")
+	return s.text.String()
 }
+
+func (s *sink) lines() int { return strings.Count(s.String(), "\n") }
 
 func TestLog_is_written_together_soon_and_what_is_bad_at_once(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -115,7 +117,7 @@ func TestLog_that_nobody_takes_holds_up_nobody(t *testing.T) {
 		close(out.shut)
 		time.Sleep(2 * logDelay)
 		end()
-		text := out.text.String()
+		text := out.String()
 		if !strings.Contains(text, `"msg":"lines of the log were not taken in time and are lost","lines":`) {
 			t.Error("it does not tell of the lines that are lost")
 		}
