@@ -82,7 +82,7 @@ func TestUntilRefused(t *testing.T) {
 	for status, refused := range map[int]bool{http.StatusRequestEntityTooLarge: true, http.StatusBadRequest: false} {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))
 		request := "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
-		took, err := untilRefused(t.Context(), server.Listener.Addr().String(), request, inPieces(strings.Repeat("a", 1<<20)))
+		took, err := untilRefused(t.Context(), server.Listener.Addr().String(), request, []byte(inPieces(strings.Repeat("a", 1<<20))))
 		if (err == nil) != refused || took <= 0 {
 			t.Errorf("status %d: error %v after %v", status, err, took)
 		}
@@ -93,7 +93,7 @@ func TestUntilRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = closed.Close()
-	if _, err := untilRefused(t.Context(), closed.Addr().String(), "", ""); err == nil {
+	if _, err := untilRefused(t.Context(), closed.Addr().String(), "", nil); err == nil {
 		t.Error("nobody refuses, and there is no error")
 	}
 }

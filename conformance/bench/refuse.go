@@ -30,9 +30,12 @@ func measureRefusal(ctx context.Context, b *bench) (err error) {
 	}
 	defer func() { err = errors.Join(err, ours.stop()) }()
 	form := people.hugeForm()
-	for _, way := range []struct{ name, header, body string }{
-		{"that says so", fmt.Sprintf("Content-Length: %d\r\n", len(form)), form},
-		{"in chunks", "Transfer-Encoding: chunked\r\n", inPieces(form)},
+	for _, way := range []struct {
+		name, header string
+		body         []byte
+	}{
+		{"that says so", fmt.Sprintf("Content-Length: %d\r\n", len(form)), []byte(form)},
+		{"in chunks", "Transfer-Encoding: chunked\r\n", []byte(inPieces(form))},
 	} {
 		var r result
 		used := ours.cpu()
@@ -79,7 +82,7 @@ func inPieces(body string) string {
 }
 
 // untilRefused sends a request over a connection of its own, and returns when the answer begins that it is too large.
-func untilRefused(ctx context.Context, addr, request, body string) (took time.Duration, err error) {
+func untilRefused(ctx context.Context, addr, request string, body []byte) (took time.Duration, err error) {
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
 	if err != nil {
 		return 0, err
@@ -88,7 +91,7 @@ func untilRefused(ctx context.Context, addr, request, body string) (took time.Du
 	sent := make(chan struct{})
 	go func() {
 		defer close(sent)
-		buffers := net.Buffers{[]byte(request), []byte(body)}
+		buffers := net.Buffers{[]byte(request), body}
 		_, _ = buffers.WriteTo(conn) // the program need not read it all
 	}()
 	line, err := bufio.NewReader(conn).ReadString('\n')
