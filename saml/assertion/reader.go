@@ -279,7 +279,7 @@ func (r *reader) declare(n *node, prefix, uri string) error {
 		return errors.New("a reserved namespace is declared")
 	case uri == "" && prefix != "":
 		return errors.New("a prefix is declared to stand for nothing")
-	case uri != "" && (!absolute || !isName(scheme, "+.-")):
+	case uri != "" && (!absolute || !isName(scheme, "+.-") || strings.ContainsAny(uri, " \t\r\n")):
 		return errors.New("the name of a namespace is not an absolute URI")
 	case len(r.scope) == MaxScope:
 		return errors.New("more than " + strconv.Itoa(MaxScope) + " namespace declarations are in force")

@@ -66,6 +66,7 @@ func TestParse_refused(t *testing.T) {
 		"an undeclared prefix":          {in(`<samlp:Status>`, `<x:y/><samlp:Status>`), "prefix is not declared"},
 		"one at an attribute":           {in(`<samlp:Status>`, `<samlp:Status x:y="">`), "prefix is not declared"},
 		"a relative namespace":          {in(`<samlp:Status>`, `<samlp:Status xmlns:x="1">`), "absolute"},
+		"a namespace with a line end":   {in(`<samlp:Status>`, "<samlp:Status xmlns:x=\"http://a.\rb\">"), "absolute"},
 		"a prefix for nothing":          {in(`<samlp:Status>`, `<samlp:Status xmlns:x="">`), "nothing"},
 		"the prefix xml":                {in(`<samlp:Status>`, `<samlp:Status xmlns:xml="urn:x">`), "reserved"},
 		"the prefix xmlns":              {in(`<samlp:Status>`, `<samlp:Status xmlns:xmlns="urn:x">`), "reserved"},
