@@ -164,7 +164,12 @@ func (c *call) testPeople(t *samlTested, conn *directory.Connection) error {
 		return err
 	}
 	t.People = samlPeople{r.Users, r.Meeting, r.Subject, r.Same}
-	t.add("people", r.Users == 0 || r.Meeting > 0, "%d of %d Users have %s, which their subject is to be", r.Meeting, r.Users, meets)
+	met := r.Users == 0 || r.Meeting > 0
+	todo := ""
+	if !met {
+		todo = ": let the identity provider push it over SCIM, or nobody is met"
+	}
+	t.add("people", met, "%d of %d Users have %s, which their subject is to be%s", r.Meeting, r.Users, meets, todo)
 	t.add("subjects", r.Same == r.Subject, "%d have signed in, and the subject of %d is their %s", r.Subject, r.Same, meets)
 	return nil
 }

@@ -203,28 +203,31 @@ func (a *app) serve(cmd *cobra.Command, flags *serveFlags) (err error) {
 		defer func() { _ = socket.Close() }()
 	}
 	a.service.Outbound = netguard.New(flags.allowed, nil)
-	credentials := &login.Service{DB: a.db, Provision: a.service, Outbound: a.service.Outbound, Log: log, Resource: scim.Base}
+	s := &server{app: a, log: log, http: ln, socket: socket, metrics: m}
+	s.hang(flags)
+	return s.run(cmd.Context(), flags)
+}
+
+// hang makes the doors of the server.
+func (s *server) hang(flags *serveFlags) {
 	failures := web.NewFailureLimiter()
+	credentials := &login.Service{DB: s.db, Provision: s.service, Outbound: s.service.Outbound, Log: s.log, Resource: scim.Base}
 	door := &scim.Door{
-		DB: a.db, Provision: a.service, Log: log, BaseURL: flags.baseURL, Proxies: flags.proxies, Login: credentials, Failures: failures,
-		Metrics: m.requests(), Rate: flags.rateLimit, Burst: flags.rateBurst,
-	}
-	signOn := &saml.Door{
-		DB: a.db, Provision: a.service, Login: credentials, Log: log, BaseURL: flags.baseURL, Proxies: flags.proxies, Metrics: m.requests(),
-		Failures: failures,
+		DB: s.db, Provision: s.service, Log: s.log, BaseURL: flags.baseURL, Proxies: flags.proxies, Login: credentials, Failures: failures,
+		Metrics: s.metrics.requests(), Rate: flags.rateLimit, Burst: flags.rateBurst,
 	}
 	tokens := oauth.Door{
-		Login: credentials, Failures: failures, Log: log, Metrics: m.requests(), BaseURL: flags.baseURL, Proxies: flags.proxies,
+		Login: credentials, Failures: failures, Log: s.log, Metrics: s.metrics.requests(), BaseURL: flags.baseURL, Proxies: flags.proxies,
+	}
+	signOn := &saml.Door{
+		DB: s.db, Provision: s.service, Login: credentials, Log: s.log, BaseURL: flags.baseURL, Proxies: flags.proxies,
+		Metrics: s.metrics.requests(), Failures: failures,
 	}
 	pages := &portal.Door{
-		DB: a.db, Provision: a.service, Login: credentials, Failures: failures, Log: log, Metrics: m.requests(), BaseURL: flags.baseURL,
+		DB: s.db, Provision: s.service, Login: credentials, Failures: failures, Log: s.log, Metrics: s.metrics.requests(), BaseURL: flags.baseURL,
 		Proxies: flags.proxies, SignUp: flags.signUp, SignOut: signOn.SignOut,
 	}
-	s := &server{
-		app: a, log: log, http: ln, socket: socket, scim: door.Handler(), oauth: tokens.Handler(), saml: signOn.Handler(), portal: pages.Handler(),
-		waiting: door.Waiting, metrics: m,
-	}
-	return s.run(cmd.Context(), flags)
+	s.scim, s.oauth, s.saml, s.portal, s.waiting = door.Handler(), tokens.Handler(), signOn.Handler(), pages.Handler(), door.Waiting
 }
 
 // openForServer opens the database, which no other server may have, and makes it that of this program.
